@@ -1,0 +1,1 @@
+ckpt_test(base DEPENDS validator/base)

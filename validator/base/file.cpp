@@ -1,0 +1,164 @@
+#include "validator/base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "validator/base/text.h"
+
+namespace ckpt {
+namespace {
+
+constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+std::string_view file_kind(mode_t mode) {
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a FIFO";
+  if (S_ISSOCK(mode)) return "a socket";
+  if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
+  return "not a regular file";
+}
+
+Result<File> adopt(int descriptor, const std::string& name) {
+  if (descriptor < 0) {
+    const int error = errno;
+    const auto kind = error == ENOENT || error == ENOTDIR ? ErrorKind::not_found : ErrorKind::io;
+    if (error == EXDEV) return fail(kind, "it leads out of the repository");
+    return fail(kind, errno_text(error));
+  }
+  struct stat info{};
+  if (::fstat(descriptor, &info) != 0) {
+    const int error = errno;
+    ::close(descriptor);
+    return fail(ErrorKind::io, errno_text(error));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    ::close(descriptor);
+    return fail(ErrorKind::io, fmt::format("{}, not a regular file", file_kind(info.st_mode)));
+  }
+  return File(descriptor, static_cast<std::uint64_t>(info.st_size), shown(name));
+}
+
+int open_beneath(int directory, const std::string& name) {
+  struct open_how how{};
+  how.flags = static_cast<std::uint64_t>(kFlags);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  const long descriptor = ::syscall(SYS_openat2, directory, name.c_str(), &how, sizeof(how));
+  if (descriptor >= 0 || errno != ENOSYS) return static_cast<int>(descriptor);
+  // Kernels before 5.6 lack openat2: then no link is followed at all.
+  return ::openat(directory, name.c_str(), kFlags | O_NOFOLLOW);
+}
+
+}  // namespace
+
+std::string errno_text(int error) {
+  switch (error) {
+    case ENOENT: return "no such file";
+    case EACCES:
+    case EPERM: return "permission denied";
+    case ELOOP: return "a link that leads nowhere or may not be followed";
+    case ENOSPC: return "no space left on the device";
+    case EMFILE:
+    case ENFILE: return "too many open files";
+    case EIO: return "the storage reported an input/output error";
+    default: break;
+  }
+  char buffer[128];
+  return ::strerror_r(error, buffer, sizeof(buffer));
+}
+
+File::File(int descriptor, std::uint64_t size, std::string label)
+    : descriptor_(descriptor), size_(size), label_(std::move(label)) {}
+
+File::File(File&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      size_(other.size_),
+      label_(std::move(other.label_)) {}
+
+File& File::operator=(File&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(size_, other.size_);
+  std::swap(label_, other.label_);
+  return *this;
+}
+
+File::~File() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Result<void> File::read(std::uint64_t offset, std::span<std::byte> out) const {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t n = ::pread(descriptor_, out.data() + done, out.size() - done,
+                              static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(ErrorKind::io, fmt::format("{}: {}", label_, errno_text(errno)));
+    if (n == 0) {
+      return fail(ErrorKind::io, fmt::format("{}: the file ends at byte {}, {} more were expected",
+                                             label_, offset + done, out.size() - done));
+    }
+    done += static_cast<std::size_t>(n);
+  }
+  return {};
+}
+
+void File::will_need(std::uint64_t offset, std::uint64_t length) const {
+  ::posix_fadvise(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(length),
+                  POSIX_FADV_WILLNEED);
+}
+
+Result<File> open_file(const std::string& path) {
+  return adopt(::open(path.c_str(), kFlags), path);
+}
+
+Result<File> open_file_at(int directory_fd, const std::string& name, bool beneath) {
+  const int descriptor = beneath ? open_beneath(directory_fd, name)
+                                 : ::openat(directory_fd, name.c_str(), kFlags);
+  return adopt(descriptor, name);
+}
+
+Result<std::string> read_text(const File& file, std::uint64_t max_bytes) {
+  if (file.size() > max_bytes) {
+    return fail(ErrorKind::limit, fmt::format("{}: {} bytes, limit {}", file.label(), file.size(),
+                                              max_bytes));
+  }
+  std::string text(file.size(), '\0');
+  CKPT_TRY_VOID(file.read(0, std::as_writable_bytes(std::span(text))), "read");
+  return text;
+}
+
+Result<void> write_file(const std::string& path, std::string_view content) {
+  std::string temporary = path + ".tmpXXXXXX";
+  const int descriptor = ::mkstemp(temporary.data());
+  if (descriptor < 0) return fail(ErrorKind::io, fmt::format("{}: {}", shown(path), errno_text(errno)));
+  const auto give_up = [&](int error) {
+    ::close(descriptor);
+    ::unlink(temporary.c_str());
+    return fail(ErrorKind::io, fmt::format("{}: {}", shown(path), errno_text(error)));
+  };
+  for (std::size_t done = 0; done < content.size();) {
+    const ssize_t n = ::write(descriptor, content.data() + done, content.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return give_up(errno);
+    done += static_cast<std::size_t>(n);
+  }
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  if (::fchmod(descriptor, 0666 & ~mask) != 0 || ::fsync(descriptor) != 0) return give_up(errno);
+  if (::close(descriptor) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(temporary.c_str());
+    return fail(ErrorKind::io, fmt::format("{}: {}", shown(path), errno_text(error)));
+  }
+  return {};
+}
+
+}  // namespace ckpt

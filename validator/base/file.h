@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "validator/base/result.h"
+
+namespace ckpt {
+
+/// One open regular file, read by pread into the caller's buffer (never mapped: a file that shrinks
+/// must give an error, not a signal). Owns the descriptor. const methods are thread-safe.
+class File {
+ public:
+  File() = default;
+  File(int descriptor, std::uint64_t size, std::string label);
+  File(File&& other) noexcept;
+  File& operator=(File&& other) noexcept;
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File();
+
+  /// Size when it was opened.
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
+  /// Name for messages, already safe to show.
+  [[nodiscard]] const std::string& label() const { return label_; }
+  /// Fills `out` from `offset`. Errors: io (the file ends earlier, or the system refuses).
+  [[nodiscard]] Result<void> read(std::uint64_t offset, std::span<std::byte> out) const;
+  /// Asks the kernel to read ahead; a hint only.
+  void will_need(std::uint64_t offset, std::uint64_t length) const;
+
+ private:
+  int descriptor_ = -1;
+  std::uint64_t size_ = 0;
+  std::string label_;
+};
+
+/// Opens a path that the *user* named (not one from a file of a repo). Only regular files.
+/// Errors: not_found, io.
+[[nodiscard]] Result<File> open_file(const std::string& path);
+
+/// Opens `name`, relative to directory `directory_fd`, if it is a regular file. With `beneath`, no
+/// part of the way, links included, may leave the directory. Errors: not_found, io.
+[[nodiscard]] Result<File> open_file_at(int directory_fd, const std::string& name, bool beneath);
+
+/// Whole content as text. Errors: limit when it is longer than `max_bytes`; io.
+[[nodiscard]] Result<std::string> read_text(const File& file, std::uint64_t max_bytes);
+
+/// Writes `content` to `path` by a temporary file beside it, synced and renamed: whole or absent.
+[[nodiscard]] Result<void> write_file(const std::string& path, std::string_view content);
+
+/// Words for an errno value, for example `permission denied`.
+[[nodiscard]] std::string errno_text(int error);
+
+}  // namespace ckpt

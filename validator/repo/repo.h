@@ -1,0 +1,67 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "validator/base/file.h"
+#include "validator/base/json.h"
+#include "validator/base/result.h"
+
+namespace ckpt::repo {
+
+enum class EntryKind : std::uint8_t { regular, link_outside, dangling_link, special };
+
+/// One file of the repo, relative to its root (`config.json`, `sub/a.txt`).
+struct Entry {
+  std::string name;
+  std::uint64_t bytes = 0;
+  EntryKind kind = EntryKind::regular;
+};
+
+/// The files of one repo revision: a folder, a single file's folder, or a Hugging Face cache entry.
+/// Owns a descriptor of the root. Nothing outside it is opened because a file in it says so.
+/// const methods are thread-safe.
+class Repo {
+ public:
+  /// `target` as the user typed it: a folder, a `.safetensors` or `.index.json` file, or `org/name`
+  /// in the local hub cache. Errors: not_found, io, usage (a form that needs the network).
+  [[nodiscard]] static Result<Repo> open(const std::string& target);
+
+  [[nodiscard]] const std::string& input() const { return input_; }
+  /// `folder`, `file` or `hf_cache`.
+  [[nodiscard]] const std::string& kind() const { return kind_; }
+  [[nodiscard]] const std::string& repo_id() const { return repo_id_; }
+  [[nodiscard]] const std::string& revision() const { return revision_; }
+  /// For a single-file target the file's name, else empty.
+  [[nodiscard]] const std::string& single_file() const { return single_file_; }
+  /// Sorted by name.
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+  [[nodiscard]] bool walk_stopped() const { return walk_stopped_; }
+  [[nodiscard]] const Entry* find(std::string_view name) const;
+
+  /// Opens a file by a name that may come from a stranger. Errors: not_found, io (leaves the repo,
+  /// not a regular file, refused by the system).
+  [[nodiscard]] Result<File> open_file(std::string_view name) const;
+  /// A JSON document of the repo. Errors as open_file, and format, limit.
+  [[nodiscard]] Result<std::shared_ptr<const json::Document>> read_json(
+      std::string_view name, std::uint64_t max_bytes) const;
+
+ private:
+  std::string input_;
+  std::string kind_ = "folder";
+  std::string repo_id_;
+  std::string revision_;
+  std::string single_file_;
+  std::string prefix_;  ///< path from the descriptor to the repo, empty or ending in `/`
+  std::shared_ptr<const int> root_;
+  std::vector<Entry> entries_;
+  bool walk_stopped_ = false;
+};
+
+/// True for a shard name a weight_map may hold: one path component, valid UTF-8, no control
+/// characters, ending in `.safetensors`.
+[[nodiscard]] bool is_plain_shard_name(std::string_view name);
+
+}  // namespace ckpt::repo

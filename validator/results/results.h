@@ -1,0 +1,248 @@
+#pragma once
+// The struct tree that every report and the viewer read, and nothing else (results JSON 1.0).
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ckpt::results {
+
+inline constexpr std::string_view kSchemaVersion = "1.0";
+
+enum class Severity : std::uint8_t { info, warning, error };
+[[nodiscard]] std::string_view severity_name(Severity severity);
+
+/// Place of a finding. Text: file, pointer, line, column (1-based, code points, end exclusive).
+/// Weights: file, tensor and, when known, bytes, dtype, shape. Model: module, layer, expert.
+struct Location {
+  std::string file;
+  std::string pointer;
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+  std::uint32_t end_line = 0;
+  std::uint32_t end_column = 0;
+  std::string source_line;  ///< the text line itself, for the screen; not in JSON
+  std::string tensor;
+  std::optional<std::uint64_t> byte_offset;
+  std::string dtype;
+  std::vector<std::uint64_t> shape;
+  std::string module;
+  int layer = -1;
+  int expert = -1;
+  std::string note;
+};
+
+/// What one loader does with the checkpoint because of a finding.
+enum class LoaderState : std::uint8_t {
+  loads_as_meant, slow_path, wrong_weights, wrong_output, does_not_load, not_predicted,
+};
+[[nodiscard]] std::string_view loader_state_name(LoaderState state);   ///< `does_not_load`
+[[nodiscard]] std::string_view loader_state_words(LoaderState state);  ///< `does not load`
+
+struct Effect {
+  std::string loader;  ///< `vllm`, `transformers`, `sglang`, or a remark such as `transformers 4`
+  LoaderState state = LoaderState::does_not_load;
+  std::string text;
+};
+
+struct Finding {
+  std::string code;
+  std::string name;
+  Severity severity = Severity::error;
+  std::string status = "new";
+  std::string message;  ///< a fact, lower case, at most 80 characters, no full stop
+  std::string subject;
+  std::uint64_t count = 1;
+  std::vector<Location> where;  ///< at most limits::kFindingPlaces
+  std::vector<Effect> effects;
+  std::string fix;
+  bool repairable = false;
+  /// First 16 hex digits of SHA-256 over `v1`, code, file, subject, each followed by a newline.
+  [[nodiscard]] std::string fingerprint() const;
+};
+
+struct LoaderOutcome {
+  std::string name;
+  std::string version;
+  LoaderState state = LoaderState::loads_as_meant;
+  std::vector<std::string> codes;
+  std::string note;  ///< why it was not predicted
+};
+
+struct FileRecord {
+  std::string path;
+  std::uint64_t bytes = 0;
+};
+
+struct Target {
+  std::string input;
+  std::string kind = "folder";
+  std::string repo_id;
+  std::string revision;
+  std::vector<FileRecord> files;
+};
+
+/// The identity block: what this checkpoint is.
+struct CheckpointFacts {
+  std::string architecture;
+  std::uint64_t layers = 0;
+  std::uint64_t linear_layers = 0;
+  std::uint64_t full_layers = 0;
+  std::uint64_t experts = 0;
+  std::uint64_t top_k = 0;
+  bool shared_expert = false;
+  std::uint64_t tensors = 0;
+  std::uint64_t parameters = 0;  ///< logical weights: packed words count as the weights they hold
+  std::uint64_t bytes = 0;       ///< tensor bytes
+  std::uint64_t shards = 0;
+  std::string scheme;
+  std::string kept;  ///< module classes kept at 16 bits, in words
+};
+
+struct Incomplete {
+  std::string what;
+  std::string why;
+};
+
+struct Gate {
+  std::string name;  ///< dotted path below `metrics`, for example `kl.mean`
+  std::string op;    ///< `<=`, `<`, `>=`, `>`, `==`
+  double limit = 0;
+  std::optional<double> value;
+  std::optional<double> lower;
+  std::optional<double> upper;
+  std::string status;  ///< pass, fail, inconclusive, missing
+  std::string code;
+};
+
+/// Summary of one per-position quantity (nats for KL). Percentiles are numpy's default, linear.
+struct Distribution {
+  std::uint64_t positions = 0;
+  std::uint64_t nonfinite = 0;  ///< left out of mean and percentiles, never hidden
+  double mean = 0;
+  double se = 0;  ///< standard error, clustered by sequence
+  std::array<double, 2> ci95{0, 0};
+  double deff = 1;  ///< variance against independent positions
+  double median = 0;
+  double max = 0;
+  std::map<std::string, double> percentiles;  ///< `0.1` ... `99.9`
+  std::uint64_t max_sequence = 0;
+  std::uint64_t max_position = 0;
+  std::string max_token;
+};
+
+struct LayerMetrics {
+  int layer = 0;
+  std::string kind;             ///< `linear_attention`, `full_attention`
+  double local_error = 0;       ///< ||cand(x_ref) - ref(x_ref)|| / ||ref(x_ref) - x_ref||
+  double local_error_residual = 0;  ///< the same difference over ||ref(x_ref)||
+  double propagated_error = 0;  ///< ||h_cand - h_ref|| / ||h_ref|| after the layer
+  double hidden_norm = 0;       ///< ||h_ref|| after the layer
+  double router_overlap_local = 1;  ///< mean |top-k_ref ∩ top-k_cand| / k, reference inputs
+  double router_overlap = 1;        ///< the same along the way
+  double router_set_agreement = 1;  ///< share of tokens with the same set, along the way
+  std::uint64_t boundary_ties = 0;  ///< tokens whose k-th and next router logits are equal
+};
+
+struct ExpertMetrics {
+  int layer = 0;
+  int expert = 0;
+  std::uint64_t tokens = 0;
+  std::optional<double> error;  ///< local relative error; empty when no token was routed
+  double saliency = 0;          ///< REAP S_j = mean g * ||E(x)||
+  double output_norm = 0;       ///< super-expert score, mean ||E(x)||
+  double mean_gate = 0;
+  bool super_expert = false;    ///< among the top 0.05 % by output_norm
+};
+
+struct NonFinite {
+  std::uint64_t count = 0;
+  std::string stream;  ///< `reference` or `candidate`
+  int layer = -1;
+  std::string op;
+  std::uint64_t sequence = 0;
+  std::uint64_t position = 0;
+};
+
+/// Largest magnitudes at one named rounding point of one layer.
+struct Headroom {
+  int layer = 0;
+  std::string point;
+  double max_abs_reference = 0;
+  double max_abs_candidate = 0;
+  std::uint64_t above_f16_reference = 0;  ///< values above 65504
+  std::uint64_t above_f16_candidate = 0;
+};
+
+struct Metrics {
+  Distribution kl;          ///< KL(reference || candidate)
+  Distribution kl_reverse;  ///< KL(candidate || reference)
+  Distribution js;
+  Distribution tv;
+  double top1 = 0;
+  double confident_flips = 0;  ///< share with another argmax and reference confidence >= 0.95
+  double perplexity_reference = 0;
+  double perplexity_candidate = 0;
+  double nll_correlation = 0;
+  double delta_p_mean = 0;
+  double delta_p_rms = 0;
+  std::vector<NonFinite> nonfinite;  ///< first place per stream; empty when all finite
+  std::uint64_t nonfinite_count = 0;
+  std::vector<LayerMetrics> layers;
+  std::vector<ExpertMetrics> experts;
+  std::vector<Headroom> headroom;
+};
+
+/// How the numbers were obtained.
+struct How {
+  std::string reference;
+  std::string text;
+  std::string text_sha256;
+  std::uint64_t tokens = 0;
+  std::uint64_t sequences = 0;
+  std::uint64_t context = 0;
+  std::string mode;
+  std::string backend;
+  std::uint64_t memory_budget_bytes = 0;
+  std::uint64_t seed = 0;
+};
+
+struct Run {
+  std::string command = "check";
+  std::string depth = "headers";  ///< headers, deep, forward
+  std::string fail_on = "error";
+  std::string started;
+  double duration_s = 0;
+  std::string verdict = "pass";  ///< pass, fail, incomplete, inconclusive
+  int exit_code = 0;
+  std::vector<Incomplete> incomplete;
+};
+
+struct Results {
+  Run run;
+  Target target;
+  CheckpointFacts checkpoint;
+  std::vector<LoaderOutcome> loaders;
+  std::uint64_t rules_ran = 0;
+  std::vector<Incomplete> rules_skipped;
+  std::vector<Finding> findings;
+  std::vector<Gate> gates;
+  std::optional<Metrics> metrics;
+  How how;
+  std::vector<std::string> notes;
+
+  [[nodiscard]] std::uint64_t count(Severity severity) const;
+};
+
+/// Results JSON 1.0: UTF-8, two-space indentation, keys in schema order, non-finite numbers as the
+/// strings "NaN", "Infinity", "-Infinity".
+[[nodiscard]] std::string to_json(const Results& results);
+
+/// SHA-256 of `data` in lower-case hex.
+[[nodiscard]] std::string sha256_hex(std::string_view data);
+
+}  // namespace ckpt::results
