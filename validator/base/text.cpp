@@ -90,7 +90,7 @@ std::string shorten_middle(std::string_view text, std::size_t width) {
 
 std::string with_commas(std::uint64_t value) {
   std::string digits = std::to_string(value);
-  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
+  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, 1, ',');
   return digits;
 }
 
