@@ -1,0 +1,1 @@
+ckpt_test(tokenizer DEPENDS validator/tokenizer)
