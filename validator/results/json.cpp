@@ -1,0 +1,267 @@
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "validator/results/results.h"
+
+namespace ckpt::results {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  return value;
+}
+
+Json optional_number(const std::optional<double>& value) {
+  return value ? number(*value) : Json(nullptr);
+}
+
+Json optional_text(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
+Json location_json(const Location& w) {
+  Json j = Json::object();
+  if (!w.file.empty()) j["file"] = w.file;
+  if (!w.pointer.empty()) j["pointer"] = w.pointer;
+  if (w.line != 0) {
+    j["line"] = w.line;
+    j["column"] = w.column;
+    j["end_line"] = w.end_line;
+    j["end_column"] = w.end_column;
+  }
+  if (!w.tensor.empty()) j["tensor"] = w.tensor;
+  if (w.byte_offset) j["byte_offset"] = *w.byte_offset;
+  if (!w.dtype.empty()) {
+    j["dtype"] = w.dtype;
+    j["shape"] = w.shape;
+  }
+  if (!w.module.empty()) j["module"] = w.module;
+  if (w.layer >= 0) j["layer"] = w.layer;
+  if (w.expert >= 0) j["expert"] = w.expert;
+  if (!w.note.empty()) j["note"] = w.note;
+  return j;
+}
+
+Json finding_json(const Finding& f) {
+  Json where = Json::array();
+  for (const Location& w : f.where) where.push_back(location_json(w));
+  Json effects = Json::array();
+  for (const Effect& e : f.effects) {
+    effects.push_back(
+        {{"loader", e.loader}, {"state", loader_state_name(e.state)}, {"text", e.text}});
+  }
+  return {{"code", f.code},
+          {"name", f.name},
+          {"severity", severity_name(f.severity)},
+          {"status", f.status},
+          {"message", f.message},
+          {"subject", f.subject},
+          {"count", f.count},
+          {"where", std::move(where)},
+          {"effects", std::move(effects)},
+          {"fix", {{"text", f.fix}, {"repairable", f.repairable}}},
+          {"waiver", nullptr},
+          {"fingerprint", f.fingerprint()}};
+}
+
+Json distribution_json(const Distribution& d, std::string_view direction) {
+  Json percentiles = Json::object();
+  for (const auto& [name, value] : d.percentiles) percentiles[name] = number(value);
+  Json j;
+  if (!direction.empty()) j["direction"] = direction;
+  j["unit"] = "nats";
+  j["positions"] = d.positions;
+  j["nonfinite"] = d.nonfinite;
+  j["mean"] = number(d.mean);
+  j["se"] = number(d.se);
+  j["ci95"] = {number(d.ci95[0]), number(d.ci95[1])};
+  j["deff"] = number(d.deff);
+  j["median"] = number(d.median);
+  j["percentiles"] = std::move(percentiles);
+  j["max"] = number(d.max);
+  j["max_at"] = {
+      {"sequence", d.max_sequence}, {"position", d.max_position}, {"token", d.max_token}};
+  return j;
+}
+
+Json layers_json(const Metrics& m) {
+  Json layers = Json::array();
+  for (const LayerMetrics& l : m.layers) {
+    layers.push_back({{"layer", l.layer},
+                      {"kind", l.kind},
+                      {"local_error", number(l.local_error)},
+                      {"local_error_residual", number(l.local_error_residual)},
+                      {"propagated_error", number(l.propagated_error)},
+                      {"hidden_norm", number(l.hidden_norm)},
+                      {"router_overlap_local", number(l.router_overlap_local)},
+                      {"router_overlap", number(l.router_overlap)},
+                      {"router_set_agreement", number(l.router_set_agreement)},
+                      {"boundary_ties", l.boundary_ties}});
+  }
+  return layers;
+}
+
+Json experts_json(const Metrics& m) {
+  Json experts = Json::array();
+  for (const ExpertMetrics& e : m.experts) {
+    experts.push_back({{"layer", e.layer},
+                       {"expert", e.expert},
+                       {"tokens", e.tokens},
+                       {"error", optional_number(e.error)},
+                       {"saliency", number(e.saliency)},
+                       {"output_norm", number(e.output_norm)},
+                       {"mean_gate", number(e.mean_gate)},
+                       {"super_expert", e.super_expert}});
+  }
+  return experts;
+}
+
+Json headroom_json(const Metrics& m) {
+  Json points = Json::array();
+  for (const Headroom& h : m.headroom) {
+    points.push_back({{"layer", h.layer},
+                      {"point", h.point},
+                      {"max_abs_reference", number(h.max_abs_reference)},
+                      {"max_abs_candidate", number(h.max_abs_candidate)},
+                      {"above_f16_reference", h.above_f16_reference},
+                      {"above_f16_candidate", h.above_f16_candidate}});
+  }
+  return points;
+}
+
+Json nonfinite_json(const Metrics& m) {
+  Json places = Json::array();
+  for (const NonFinite& n : m.nonfinite) {
+    places.push_back({{"stream", n.stream},
+                      {"count", n.count},
+                      {"layer", n.layer},
+                      {"op", n.op},
+                      {"sequence", n.sequence},
+                      {"position", n.position}});
+  }
+  return {{"count", m.nonfinite_count}, {"first", std::move(places)}};
+}
+
+Json how_json(const How& h) {
+  return {{"reference", h.reference},
+          {"text", h.text},
+          {"text_sha256", optional_text(h.text_sha256)},
+          {"tokens", h.tokens},
+          {"sequences", h.sequences},
+          {"context", h.context},
+          {"mode", h.mode},
+          {"backend", h.backend},
+          {"memory_budget_bytes", h.memory_budget_bytes},
+          {"seed", h.seed}};
+}
+
+Json metrics_json(const Results& r) {
+  if (!r.metrics) return nullptr;
+  const Metrics& m = *r.metrics;
+  Json j;
+  j["kl"] = distribution_json(m.kl, "reference || candidate");
+  j["kl_reverse"] = distribution_json(m.kl_reverse, "candidate || reference");
+  j["js"] = distribution_json(m.js, {});
+  j["tv"] = distribution_json(m.tv, {});
+  j["tv"]["unit"] = "probability";
+  j["agreement"] = {{"top1", number(m.top1)}, {"confident_flips", number(m.confident_flips)}};
+  j["perplexity"] = {{"reference", number(m.perplexity_reference)},
+                     {"candidate", number(m.perplexity_candidate)},
+                     {"ratio", number(m.perplexity_candidate / m.perplexity_reference)},
+                     {"nll_correlation", number(m.nll_correlation)}};
+  j["delta_p"] = {{"mean", number(m.delta_p_mean)}, {"rms", number(m.delta_p_rms)}};
+  j["nonfinite"] = nonfinite_json(m);
+  j["layers"] = layers_json(m);
+  j["experts"] = experts_json(m);
+  j["headroom"] = headroom_json(m);
+  j["how"] = how_json(r.how);
+  return j;
+}
+
+Json incomplete_json(const std::vector<Incomplete>& list) {
+  Json j = Json::array();
+  for (const Incomplete& i : list) j.push_back({{"what", i.what}, {"why", i.why}});
+  return j;
+}
+
+Json run_json(const Run& run) {
+  return {{"command", run.command},     {"depth", run.depth},
+          {"fail_on", run.fail_on},     {"started", optional_text(run.started)},
+          {"duration_s", run.duration_s}, {"verdict", run.verdict},
+          {"exit_code", run.exit_code}, {"incomplete", incomplete_json(run.incomplete)}};
+}
+
+Json target_json(const Target& t) {
+  Json files = Json::array();
+  for (const FileRecord& f : t.files) files.push_back({{"path", f.path}, {"bytes", f.bytes}});
+  return {{"input", t.input},
+          {"kind", t.kind},
+          {"repo_id", optional_text(t.repo_id)},
+          {"revision", optional_text(t.revision)},
+          {"files", std::move(files)}};
+}
+
+Json checkpoint_json(const CheckpointFacts& c) {
+  return {{"architecture", c.architecture}, {"layers", c.layers},
+          {"linear_attention_layers", c.linear_layers}, {"full_attention_layers", c.full_layers},
+          {"experts", c.experts}, {"top_k", c.top_k}, {"tensors", c.tensors},
+          {"parameters", c.parameters}, {"bytes", c.bytes}, {"shards", c.shards},
+          {"scheme", c.scheme}};
+}
+
+Json gates_json(const std::vector<Gate>& gates) {
+  Json j = Json::array();
+  for (const Gate& g : gates) {
+    j.push_back({{"name", g.name},
+                 {"op", g.op},
+                 {"limit", number(g.limit)},
+                 {"value", optional_number(g.value)},
+                 {"lower", optional_number(g.lower)},
+                 {"upper", optional_number(g.upper)},
+                 {"status", g.status},
+                 {"code", g.code}});
+  }
+  return j;
+}
+
+}  // namespace
+
+std::string to_json(const Results& r) {
+  Json loaders = Json::array();
+  for (const LoaderOutcome& l : r.loaders) {
+    loaders.push_back({{"name", l.name},
+                       {"version", l.version},
+                       {"state", loader_state_name(l.state)},
+                       {"codes", l.codes},
+                       {"note", optional_text(l.note)}});
+  }
+  Json skipped = Json::array();
+  for (const Incomplete& s : r.rules_skipped) skipped.push_back({{"code", s.what}, {"why", s.why}});
+  Json findings = Json::array();
+  for (const Finding& f : r.findings) findings.push_back(finding_json(f));
+  Json j;
+  j["schema_version"] = kSchemaVersion;
+  j["tool"] = {{"name", "ckpt-check"}, {"version", CKPT_VERSION}, {"backends", {"cpu"}}};
+  j["run"] = run_json(r.run);
+  j["target"] = target_json(r.target);
+  j["checkpoint"] = checkpoint_json(r.checkpoint);
+  j["loaders"] = std::move(loaders);
+  j["rules"] = {{"ran", r.rules_ran}, {"skipped", std::move(skipped)}};
+  j["findings"] = std::move(findings);
+  j["counts"] = {{"error", r.count(Severity::error)},
+                 {"warning", r.count(Severity::warning)},
+                 {"info", r.count(Severity::info)},
+                 {"waived", 0},
+                 {"known", 0}};
+  j["gates"] = gates_json(r.gates);
+  j["metrics"] = metrics_json(r);
+  j["notes"] = r.notes;
+  j["arrays"] = Json::array();
+  // Everything from files has passed shown(); replace guards what is left (paths typed by users).
+  return j.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace ckpt::results

@@ -1,0 +1,48 @@
+#include "validator/results/results.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+
+namespace ckpt::results {
+
+std::string_view severity_name(Severity severity) {
+  constexpr std::string_view kNames[] = {"info", "warning", "error"};
+  return kNames[static_cast<std::size_t>(severity)];
+}
+
+std::string_view loader_state_name(LoaderState state) {
+  constexpr std::string_view kNames[] = {"loads_as_meant", "slow_path",     "wrong_weights",
+                                         "wrong_output",   "does_not_load", "not_predicted"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
+std::string_view loader_state_words(LoaderState state) {
+  constexpr std::string_view kWords[] = {"loads as meant", "slow path",     "wrong weights",
+                                         "wrong output",   "does not load", "not predicted"};
+  return kWords[static_cast<std::size_t>(state)];
+}
+
+std::string sha256_hex(std::string_view data) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int length = 0;
+  if (EVP_Digest(data.data(), data.size(), digest, &length, EVP_sha256(), nullptr) != 1) return {};
+  std::string hex;
+  for (unsigned int i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
+  return hex;
+}
+
+std::string Finding::fingerprint() const {
+  const std::string file = where.empty() ? std::string{} : where.front().file;
+  return sha256_hex(fmt::format("v1\n{}\n{}\n{}\n", code, file, subject)).substr(0, 16);
+}
+
+std::uint64_t Results::count(Severity severity) const {
+  return static_cast<std::uint64_t>(
+      std::ranges::count_if(findings, [severity](const Finding& f) {
+        return f.severity == severity && f.status == "new";
+      }));
+}
+
+}  // namespace ckpt::results
