@@ -82,6 +82,14 @@ struct Placement {
 /// The table of modules of one config. Immutable after build; const methods are thread-safe.
 class Blueprint {
  public:
+  Blueprint() = default;
+  Blueprint(Blueprint&&) = default;
+  Blueprint& operator=(Blueprint&&) = default;
+  // The name index points into the modules: a copy would point into the original.
+  Blueprint(const Blueprint&) = delete;
+  Blueprint& operator=(const Blueprint&) = delete;
+  ~Blueprint() = default;
+
   [[nodiscard]] const std::vector<Module>& modules() const { return modules_; }
   [[nodiscard]] const std::vector<ExpertBlock>& expert_blocks() const { return blocks_; }
   [[nodiscard]] const config::ModelConfig& config() const { return *config_; }
