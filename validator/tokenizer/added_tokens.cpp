@@ -89,6 +89,7 @@ std::vector<Segment> AddedTokenFinder::cut(std::string_view text) const {
     }
     if (match.token->lstrip) begin = std::max(space_before(text.substr(0, begin)), done);
     if (match.token->rstrip) end += space_after(text.substr(end));
+    if (begin >= end) continue;  // an earlier token took all of it as white space
     cut_text(begin);
     segments.push_back({text.substr(begin, end - begin), match.token->id});
     done = end;

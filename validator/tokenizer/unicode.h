@@ -28,7 +28,10 @@ struct CodePoint {
 /// Appends `code` as UTF-8.
 void append_utf8(std::string& out, std::uint32_t code);
 
-/// Normalization form C of valid UTF-8 text. Linearithmic also for long runs of combining marks.
+/// Normalization form C of valid UTF-8 text (Unicode 14). Linearithmic also for long runs of
+/// combining marks. The tables of tokenizers 0.22 are older: it leaves marks that came after
+/// Unicode 9, such as U+1ABF, where they stand, which shows only when one follows a mark of a
+/// higher class.
 [[nodiscard]] std::string nfc(std::string_view text);
 
 /// Unicode property White_Space (what `\s` means to the regular expressions of `tokenizers`).
