@@ -141,7 +141,8 @@ bool stores_zero_plainly(const config::QuantConfig& q) {
 }
 
 Result<IntLayout> int_layout(const Stored& stored, const arch::Module& module,
-                             const container::Checkpoint& checkpoint, bool zeros_v2) {
+                             const container::Checkpoint& checkpoint, bool zeros_v2,
+                             std::int64_t config_group_size) {
   if (module.shape.size() != 2 || stored.bits < 1 || stored.bits > 8) {
     return fail(ErrorKind::format,
                 fmt::format("{}: the stored shapes give no width from 1 to 8 bits", module.name));
@@ -164,6 +165,10 @@ Result<IntLayout> int_layout(const Stored& stored, const arch::Module& module,
                 fmt::format("{}: {} groups over {} inputs", module.name, l.groups, l.k));
   }
   l.group_size = stored.group_size > 0 ? static_cast<std::uint64_t>(stored.group_size) : l.k;
+  if (const auto g = static_cast<std::uint64_t>(config_group_size);
+      config_group_size > 0 && g < l.k && (l.k + g - 1) / g == l.groups) {
+    l.group_size = g;
+  }
   if ((l.k + l.group_size - 1) / l.group_size != l.groups) {
     return fail(ErrorKind::format, fmt::format("{}: {} groups do not cut {} inputs evenly",
                                                module.name, l.groups, l.k));

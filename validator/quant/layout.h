@@ -42,10 +42,12 @@ struct PackedLinear {
 };
 
 /// Layout of a stored module from its shapes plus the config's conventions (v1 or v2 zeros, signed
-/// offset). `zeros_v2`: see `stores_zero_plainly`. Errors: unsupported (formats not decoded yet),
+/// offset). `zeros_v2`: see `stores_zero_plainly`. `config_group_size` decides when the
+/// shapes allow several (K = 48 in 2 groups is 24 or 32). Errors: unsupported (formats not decoded yet),
 /// format (shapes that contradict each other).
 [[nodiscard]] Result<IntLayout> int_layout(const Stored& stored, const arch::Module& module,
-                                           const container::Checkpoint& checkpoint, bool zeros_v2);
+                                           const container::Checkpoint& checkpoint, bool zeros_v2,
+                                           std::int64_t config_group_size = 0);
 
 /// Whether a config's packing stores z itself (v2) rather than z - 1 (formats, 3.3).
 [[nodiscard]] bool stores_zero_plainly(const config::QuantConfig& quant);

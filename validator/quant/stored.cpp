@@ -79,6 +79,11 @@ class Deriver {
     return k_ % groups == 0 ? static_cast<std::int64_t>(k_ / groups) : 0;
   }
 
+  void set_groups(std::uint64_t groups) {
+    s_.groups = groups;
+    s_.group_size = group_of(groups);
+  }
+
   void qweight() {
     const Shape q = shape(Member::qweight);
     const Shape scales = shape(Member::scales);
@@ -91,7 +96,7 @@ class Deriver {
     } else if (q[0] * 32 % k_ == 0 && q[0] > 0) {
       s_.bits = static_cast<int>(std::min<std::uint64_t>(q[0] * 32 / k_, 64));
     }
-    if (scales.size() == 2) s_.group_size = group_of(scales[0]);
+    if (scales.size() == 2) set_groups(scales[0]);
   }
 
   void weight_packed() {
@@ -111,8 +116,7 @@ class Deriver {
         }
       }
     }
-    if (scale != nullptr && scales.size() == 2) s_.group_size = group_of(scales[1]);
-    if (scale != nullptr && scales.size() < 2) s_.group_size = -1;
+    if (scale != nullptr) set_groups(scales.size() == 2 ? scales[1] : 1);
   }
 
   void plain_or_float8(const Tensor& weight) {

@@ -47,7 +47,10 @@ struct Stored {
   Format format = Format::absent;
   arch::Spelling spelling = arch::Spelling::plain;
   int bits = 0;                  ///< from the shapes; 0 when they do not give it
-  std::int64_t group_size = 0;   ///< from the shapes; -1 per channel; 0 unknown
+  std::uint64_t groups = 0;      ///< groups along the inputs, from the scales; 0 unknown
+  /// From the shapes: -1 one group (per channel), 0 unknown; where ceil(K/g) has several solutions
+  /// the one that divides K. Compare a config's g by ceil(K/g) with `groups` instead.
+  std::int64_t group_size = 0;
   bool both = false;             ///< plain and packed members together
   std::array<std::int32_t, kMembers> tensor{};  ///< index into Checkpoint::tensors(), -1 absent
 

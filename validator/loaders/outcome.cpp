@@ -1,0 +1,45 @@
+#include "validator/loaders/outcome.h"
+
+namespace ckpt::loaders {
+
+using arch::Spelling;
+using quant::Format;
+
+bool spelling_loads(Loader loader, Spelling spelling, bool packed) {
+  switch (spelling) {
+    case Spelling::plain:
+    case Spelling::per_expert: return true;
+    case Spelling::stacked: return !packed;
+    case Spelling::gate_up_prefixed: return loader == Loader::vllm && !packed;
+    case Spelling::gate_up_suffixed: return false;
+  }
+  return true;
+}
+
+std::uint64_t group_count(std::int64_t group_size, std::uint64_t inputs) {
+  if (group_size <= 0) return 1;
+  const auto g = static_cast<std::uint64_t>(group_size);
+  return (inputs + g - 1) / g;
+}
+
+Outcome outcome_of(const LoadPlan& plan, const arch::Blueprint& blueprint, std::uint32_t module,
+                   const quant::Stored& stored) {
+  const Decision* d = plan.decision(module);
+  if (d == nullptr) return Outcome::not_built;
+  if (d->raises()) return Outcome::raises;
+  if (stored.format == Format::absent) return Outcome::absent;
+  const bool packed = quant::is_quantized(stored.format);
+  if (d->quantized && !packed) return Outcome::asks_packed_has_plain;
+  if (!d->quantized && packed) return Outcome::asks_plain_has_packed;
+  if (!spelling_loads(plan.loader, stored.spelling, packed)) return Outcome::unnameable;
+  if (!packed) return Outcome::as_meant;
+  if (stored.bits != 0 && stored.bits != d->bits) return Outcome::width_differs;
+  const Shape& shape = blueprint.modules()[module].shape;
+  if (stored.groups != 0 && shape.size() == 2 &&
+      stored.groups != group_count(d->group_size, shape[1])) {
+    return Outcome::group_differs;
+  }
+  return Outcome::as_meant;
+}
+
+}  // namespace ckpt::loaders

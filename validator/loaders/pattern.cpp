@@ -1,0 +1,106 @@
+#include "validator/loaders/pattern.h"
+
+#include <re2/re2.h>
+#include <re2/set.h>
+
+#include <algorithm>
+
+#include "validator/base/limits.h"
+
+namespace ckpt::loaders {
+namespace {
+
+re2::RE2::Options options() {
+  re2::RE2::Options o;
+  o.set_log_errors(false);
+  o.set_max_mem(limits::kPatternMemory);
+  return o;
+}
+
+re2::RE2::Anchor re2_anchor(Anchor a) {
+  switch (a) {
+    case Anchor::search: return re2::RE2::UNANCHORED;
+    case Anchor::start: return re2::RE2::ANCHOR_START;
+    default: return re2::RE2::ANCHOR_BOTH;
+  }
+}
+
+/// Look-around and back references are valid Python that RE2 refuses.
+bool python_only(std::string_view p) {
+  for (const std::string_view s : {"(?=", "(?!", "(?<=", "(?<!", "(?P="}) {
+    if (p.find(s) != std::string_view::npos) return true;
+  }
+  for (std::size_t i = 0; i + 1 < p.size(); ++i) {
+    if (p[i] != '\\') continue;
+    if (p[i + 1] >= '1' && p[i + 1] <= '9') return true;
+    ++i;
+  }
+  return false;
+}
+
+}  // namespace
+
+struct PatternSet::Impl {
+  std::vector<PatternProblem> problems;
+  std::vector<int> original;  ///< index in the set -> index given
+  std::unique_ptr<re2::RE2::Set> set;
+  std::vector<std::unique_ptr<re2::RE2>> single;  ///< used when the set's automaton is too large
+  Anchor anchor = Anchor::search;
+};
+
+PatternSet::PatternSet(const std::vector<std::string>& patterns, Anchor anchor)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->anchor = anchor;
+  impl_->problems.assign(patterns.size(), PatternProblem::none);
+  re2::RE2::Options set_options = options();
+  // The budget is per pattern; a set of many gets room for all, within reason.
+  set_options.set_max_mem(limits::kPatternMemory * 8);
+  impl_->set = std::make_unique<re2::RE2::Set>(set_options, re2_anchor(anchor));
+  for (std::size_t i = 0; i < patterns.size(); ++i) {
+    const std::string& p = patterns[i];
+    auto compiled = std::make_unique<re2::RE2>(p, options());
+    if (p.size() > limits::kPatternBytes || !compiled->ok()) {
+      const bool valid_elsewhere = p.size() > limits::kPatternBytes || python_only(p) ||
+                                   compiled->error_code() == re2::RE2::ErrorPatternTooLarge;
+      impl_->problems[i] =
+          valid_elsewhere ? PatternProblem::not_evaluated : PatternProblem::invalid;
+      continue;
+    }
+    if (impl_->set->Add(p, nullptr) < 0) continue;
+    impl_->original.push_back(static_cast<int>(i));
+    impl_->single.push_back(std::move(compiled));
+  }
+  if (impl_->original.empty() || !impl_->set->Compile()) impl_->set.reset();
+}
+
+PatternSet::~PatternSet() = default;
+PatternSet::PatternSet(PatternSet&&) noexcept = default;
+PatternSet& PatternSet::operator=(PatternSet&&) noexcept = default;
+
+int PatternSet::first_match(std::string_view name) const {
+  if (impl_->original.empty()) return -1;
+  const re2::StringPiece text(name.data(), name.size());
+  if (impl_->set != nullptr) {
+    std::vector<int> hits;
+    re2::RE2::Set::ErrorInfo error{};
+    const bool any = impl_->set->Match(text, &hits, &error);
+    if (any) return impl_->original[static_cast<std::size_t>(*std::ranges::min_element(hits))];
+    if (error.kind == re2::RE2::Set::kNoError) return -1;
+  }
+  for (std::size_t i = 0; i < impl_->single.size(); ++i) {
+    if (impl_->single[i]->Match(text, 0, name.size(), re2_anchor(impl_->anchor), nullptr, 0)) {
+      return impl_->original[i];
+    }
+  }
+  return -1;
+}
+
+PatternProblem PatternSet::problem(std::size_t index) const {
+  return impl_->problems[index];
+}
+
+bool looks_like_regex(std::string_view key) {
+  return key.find_first_of("*+?^$()[]{}|\\") != std::string_view::npos;
+}
+
+}  // namespace ckpt::loaders

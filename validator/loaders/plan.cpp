@@ -1,0 +1,40 @@
+#include "validator/loaders/plan.h"
+
+#include "validator/loaders/internal.h"
+
+namespace ckpt::loaders {
+
+std::string_view loader_name(Loader loader) {
+  constexpr std::string_view kNames[] = {"vllm", "transformers", "sglang"};
+  return kNames[static_cast<std::size_t>(loader)];
+}
+
+std::string_view loader_version(Loader loader) {
+  constexpr std::string_view kVersions[] = {"0.33", "5.17", "0.5.23"};
+  return kVersions[static_cast<std::size_t>(loader)];
+}
+
+void add_module(LoadPlan& plan, std::string name, std::vector<std::uint32_t> members,
+                Decision decision) {
+  const auto index = static_cast<std::int32_t>(plan.modules.size());
+  for (const std::uint32_t m : members) plan.of_module[m] = index;
+  plan.modules.push_back({std::move(name), std::move(members), std::move(decision)});
+}
+
+LoadPlan make_plan(Loader loader, const config::ModelConfig& config,
+                   const arch::Blueprint& blueprint) {
+  LoadPlan plan;
+  plan.loader = loader;
+  plan.of_module.assign(blueprint.modules().size(), -1);
+  switch (loader) {
+    case Loader::vllm: plan_vllm(config, blueprint, plan); break;
+    case Loader::transformers: plan_transformers(config, blueprint, plan); break;
+    case Loader::sglang:
+      plan.predicted = false;
+      plan.why_not = "this version has no load plan for SGLang";
+      break;
+  }
+  return plan;
+}
+
+}  // namespace ckpt::loaders
