@@ -34,7 +34,9 @@ Result<File> adopt(int descriptor, const std::string& name) {
     if (error == EXDEV) return fail(kind, "it leads out of the repository");
     return fail(kind, errno_text(error));
   }
-  struct stat info{};
+
+  struct stat info {};
+
   if (::fstat(descriptor, &info) != 0) {
     const int error = errno;
     ::close(descriptor);
@@ -47,29 +49,59 @@ Result<File> adopt(int descriptor, const std::string& name) {
   return File(descriptor, static_cast<std::uint64_t>(info.st_size), shown(name));
 }
 
+/// open_beneath() for kernels before 5.6 and sandboxes that refuse openat2: component by component,
+/// following no link and no `..`.
+int walk_beneath(int directory, std::string_view name) {
+  int at = ::fcntl(directory, F_DUPFD_CLOEXEC, 0);
+  while (at >= 0) {
+    const std::size_t slash = name.find('/');
+    const std::string part(name.substr(0, slash));
+    const bool last = slash == std::string_view::npos;
+    int next = -1;
+    int error = EXDEV;
+    if (part != ".." && !part.empty()) {
+      next = ::openat(at, part.c_str(), kFlags | O_NOFOLLOW | (last ? 0 : O_DIRECTORY));
+      error = errno;
+    }
+    ::close(at);
+    errno = error;
+    if (last || next < 0) return next;
+    name.remove_prefix(slash + 1);
+    at = next;
+  }
+  return -1;
+}
+
 int open_beneath(int directory, const std::string& name) {
-  struct open_how how{};
+  struct open_how how {};
+
   how.flags = static_cast<std::uint64_t>(kFlags);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   const long descriptor = ::syscall(SYS_openat2, directory, name.c_str(), &how, sizeof(how));
-  if (descriptor >= 0 || errno != ENOSYS) return static_cast<int>(descriptor);
-  // Kernels before 5.6 lack openat2: then no link is followed at all.
-  return ::openat(directory, name.c_str(), kFlags | O_NOFOLLOW);
+  if (descriptor >= 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(descriptor);
+  return walk_beneath(directory, name);
 }
 
 }  // namespace
 
 std::string errno_text(int error) {
   switch (error) {
-    case ENOENT: return "no such file";
+    case ENOENT:
+      return "no such file";
     case EACCES:
-    case EPERM: return "permission denied";
-    case ELOOP: return "a link that leads nowhere or may not be followed";
-    case ENOSPC: return "no space left on the device";
+    case EPERM:
+      return "permission denied";
+    case ELOOP:
+      return "a link that leads nowhere or may not be followed";
+    case ENOSPC:
+      return "no space left on the device";
     case EMFILE:
-    case ENFILE: return "too many open files";
-    case EIO: return "the storage reported an input/output error";
-    default: break;
+    case ENFILE:
+      return "too many open files";
+    case EIO:
+      return "the storage reported an input/output error";
+    default:
+      break;
   }
   char buffer[128];
   return ::strerror_r(error, buffer, sizeof(buffer));
@@ -116,29 +148,51 @@ void File::will_need(std::uint64_t offset, std::uint64_t length) const {
 }
 
 Result<File> open_file(const std::string& path) {
+  if (path.find('\0') != std::string::npos) {
+    return fail(ErrorKind::not_found, "a path that contains NUL");
+  }
   return adopt(::open(path.c_str(), kFlags), path);
 }
 
 Result<File> open_file_at(int directory_fd, const std::string& name, bool beneath) {
-  const int descriptor = beneath ? open_beneath(directory_fd, name)
-                                 : ::openat(directory_fd, name.c_str(), kFlags);
+  // The system would stop at a NUL and open another file than the one that is named.
+  if (name.find('\0') != std::string::npos) {
+    return fail(ErrorKind::not_found, "a file name that contains NUL");
+  }
+  const int descriptor =
+      beneath ? open_beneath(directory_fd, name) : ::openat(directory_fd, name.c_str(), kFlags);
   return adopt(descriptor, name);
 }
 
 Result<std::string> read_text(const File& file, std::uint64_t max_bytes) {
   if (file.size() > max_bytes) {
-    return fail(ErrorKind::limit, fmt::format("{}: {} bytes, limit {}", file.label(), file.size(),
-                                              max_bytes));
+    return fail(ErrorKind::limit,
+                fmt::format("{}: {} bytes, limit {}", file.label(), file.size(), max_bytes));
   }
   std::string text(file.size(), '\0');
   CKPT_TRY_VOID(file.read(0, std::as_writable_bytes(std::span(text))), "read");
   return text;
 }
 
+namespace {
+
+/// Makes a rename in the folder of `path` last. A hint: not every file system can.
+void sync_folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+}  // namespace
+
 Result<void> write_file(const std::string& path, std::string_view content) {
   std::string temporary = path + ".tmpXXXXXX";
   const int descriptor = ::mkstemp(temporary.data());
-  if (descriptor < 0) return fail(ErrorKind::io, fmt::format("{}: {}", shown(path), errno_text(errno)));
+  if (descriptor < 0)
+    return fail(ErrorKind::io, fmt::format("{}: {}", shown(path), errno_text(errno)));
   const auto give_up = [&](int error) {
     ::close(descriptor);
     ::unlink(temporary.c_str());
@@ -158,6 +212,7 @@ Result<void> write_file(const std::string& path, std::string_view content) {
     ::unlink(temporary.c_str());
     return fail(ErrorKind::io, fmt::format("{}: {}", shown(path), errno_text(error)));
   }
+  sync_folder_of(path);
   return {};
 }
 

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
+
+#include "validator/base/json_flaw.h"
 
 namespace ckpt::json {
 namespace {
@@ -50,11 +53,21 @@ bool unescape(std::string_view in, std::string& out) {
     }
     const char c = in[++i];
     switch (c) {
-      case 'b': out.push_back('\b'); break;
-      case 'f': out.push_back('\f'); break;
-      case 'n': out.push_back('\n'); break;
-      case 'r': out.push_back('\r'); break;
-      case 't': out.push_back('\t'); break;
+      case 'b':
+        out.push_back('\b');
+        break;
+      case 'f':
+        out.push_back('\f');
+        break;
+      case 'n':
+        out.push_back('\n');
+        break;
+      case 'r':
+        out.push_back('\r');
+        break;
+      case 't':
+        out.push_back('\t');
+        break;
       case 'u': {
         std::uint32_t code = hex4(in.substr(i + 1));
         i += 4;
@@ -69,27 +82,11 @@ bool unescape(std::string_view in, std::string& out) {
         append_utf8(out, code);
         break;
       }
-      default: out.push_back(c);
+      default:
+        out.push_back(c);
     }
   }
   return true;
-}
-
-std::string describe(simdjson::error_code code) {
-  switch (code) {
-    case simdjson::DEPTH_ERROR:
-      return fmt::format("nesting above the limit of {} levels", limits::kJsonDepth);
-    case simdjson::UTF8_ERROR: return "not valid UTF-8";
-    case simdjson::UNCLOSED_STRING: return "a string is not closed";
-    case simdjson::UNESCAPED_CHARS: return "a raw control character inside a string";
-    case simdjson::STRING_ERROR: return "a bad escape inside a string";
-    case simdjson::NUMBER_ERROR: return "a malformed number";
-    case simdjson::T_ATOM_ERROR:
-    case simdjson::F_ATOM_ERROR:
-    case simdjson::N_ATOM_ERROR: return "a word that is not true, false or null";
-    case simdjson::EMPTY: return "empty: no JSON value";
-    default: return "not JSON (RFC 8259)";
-  }
 }
 
 /// The longest prefix that can still be extended to valid UTF-8, for the offset in the message.
@@ -104,6 +101,20 @@ std::size_t valid_utf8_prefix(std::string_view s) {
   return i;
 }
 
+/// Second opinion on a text that simdjson refused, with the place. It also refuses integers above
+/// 64 bits, which are legal and common: `model_max_length` of many tokenizers is 10^30.
+Result<void> judge(std::string_view text, simdjson::error_code code) {
+  if (code == simdjson::MEMALLOC) return fail(ErrorKind::memory, "no memory for the JSON text");
+  if (!simdjson::validate_utf8(text.data(), text.size())) {
+    return fail(ErrorKind::format,
+                fmt::format("byte {}: not valid UTF-8", valid_utf8_prefix(text)));
+  }
+  if (const auto flaw = find_flaw(text)) {
+    return fail(flaw->kind, fmt::format("byte {}: {}", flaw->offset, flaw->what));
+  }
+  return {};
+}
+
 }  // namespace
 
 /// Turns text that simdjson has accepted into nodes. The grammar is known to be right, so this
@@ -113,7 +124,8 @@ class Builder {
   explicit Builder(Document& document) : d_(document), s_(document.text_) {}
 
   Result<void> run() {
-    CKPT_TRY_VOID(value(), "JSON");
+    if (auto r = value(); !r) return r;
+    std::ranges::sort(d_.duplicates_, {}, &Duplicate::offset);
     return {};
   }
 
@@ -121,6 +133,7 @@ class Builder {
   Document& d_;
   std::string_view s_;
   std::size_t at_ = 0;
+  std::size_t depth_ = 0;
 
   void skip_space() {
     while (at_ < s_.size() && is_space(s_[at_])) ++at_;
@@ -142,13 +155,18 @@ class Builder {
   Result<void> value() {
     skip_space();
     switch (s_[at_]) {
-      case '{': return container(Kind::object, '}');
-      case '[': return container(Kind::array, ']');
-      case '"': return string();
+      case '{':
+        return container(Kind::object, '}');
+      case '[':
+        return container(Kind::array, ']');
+      case '"':
+        return string();
       case 't':
       case 'f':
-      case 'n': return word();
-      default: return number();
+      case 'n':
+        return word();
+      default:
+        return number();
     }
   }
 
@@ -165,9 +183,8 @@ class Builder {
     const std::uint32_t i = add(Kind::number, at_);
     const std::size_t begin = at_;
     while (at_ < s_.size() && std::string_view("+-.eE0123456789").find(s_[at_]) != s_.npos) ++at_;
-    if (at_ - begin > limits::kNumberChars) {
-      return fail(ErrorKind::limit, fmt::format("byte {}: a number of {} characters, limit {}",
-                                                begin, at_ - begin, limits::kNumberChars));
+    if (const auto flaw = length_flaw(s_.substr(begin, at_ - begin), begin)) {
+      return fail(flaw->kind, fmt::format("byte {}: {}", flaw->offset, flaw->what));
     }
     close(i, at_);
     return {};
@@ -199,6 +216,12 @@ class Builder {
   }
 
   Result<void> container(Kind kind, char closer) {
+    // simdjson does not count the level of an innermost empty container.
+    if (depth_ == limits::kJsonDepth) {
+      return fail(ErrorKind::limit, fmt::format("byte {}: nesting above the limit of {} levels",
+                                                at_, limits::kJsonDepth));
+    }
+    ++depth_;
     const std::uint32_t i = add(kind, at_++);
     std::uint32_t count = 0;
     for (skip_space(); s_[at_] != closer; skip_space()) {
@@ -207,7 +230,7 @@ class Builder {
         skip_space();
       }
       if (kind == Kind::object) {
-        CKPT_TRY_VOID(string(), "key");
+        if (auto r = string(); !r) return r;
         skip_space();
         ++at_;  // the colon
       }
@@ -215,6 +238,7 @@ class Builder {
       ++count;
     }
     ++at_;
+    --depth_;
     d_.nodes_[i].count = count;
     close(i, at_);
     if (kind == Kind::object) find_duplicates(i);
@@ -251,9 +275,11 @@ class Builder {
     std::ranges::sort(keys, [](const Key& a, const Key& b) {
       return std::tie(a.hash, a.name, a.offset) < std::tie(b.hash, b.name, b.offset);
     });
-    for (std::size_t a = 1; a < keys.size(); ++a) {
-      if (keys[a].hash == keys[a - 1].hash && keys[a].name == keys[a - 1].name) {
-        report(keys[a], keys[a - 1]);
+    for (std::size_t a = 1, first = 0; a < keys.size(); ++a) {
+      if (keys[a].hash == keys[first].hash && keys[a].name == keys[first].name) {
+        report(keys[a], keys[first]);
+      } else {
+        first = a;
       }
     }
   }
@@ -272,19 +298,16 @@ Result<std::shared_ptr<const Document>> parse(std::string text) {
   simdjson::dom::parser parser;
   // simdjson counts the innermost scalar's level too: depth d is accepted with max_depth d + 1.
   if (parser.allocate(std::max<std::size_t>(text.size(), 64), limits::kJsonDepth + 1)) {
-    return fail(ErrorKind::memory, fmt::format("no memory for a JSON text of {} bytes", text.size()));
+    return fail(ErrorKind::memory,
+                fmt::format("no memory for a JSON text of {} bytes", text.size()));
   }
   const auto parsed = parser.parse(text.data(), text.size(), /*realloc_if_needed=*/true);
   if (parsed.error()) {
-    std::string why = describe(parsed.error());
-    if (parsed.error() == simdjson::UTF8_ERROR) {
-      why = fmt::format("byte {}: {}", valid_utf8_prefix(text), why);
-    }
-    return fail(ErrorKind::format, why);
+    if (auto r = judge(text, parsed.error()); !r) return tl::make_unexpected(std::move(r).error());
   }
   auto document = std::make_shared<Document>();
   document->text_ = std::move(text);
-  CKPT_TRY_VOID(Builder(*document).run(), "text");
+  if (auto r = Builder(*document).run(); !r) return tl::make_unexpected(std::move(r).error());
   document->nodes_.shrink_to_fit();
   return document;
 }
@@ -358,7 +381,12 @@ std::optional<std::uint64_t> Value::unsigned_integer() const {
 
 std::optional<double> Value::number() const {
   if (!is(Kind::number)) return std::nullopt;
-  return whole<double>(raw());
+  const std::string_view text = raw();
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  // Too large was refused with the text, so out of range is too small.
+  if (error == std::errc::result_out_of_range) return text.starts_with('-') ? -0.0 : 0.0;
+  return value;
 }
 
 std::optional<bool> Value::boolean() const {

@@ -28,7 +28,7 @@ struct Position {
 struct Duplicate {
   std::string key;
   std::uint64_t offset = 0;        ///< byte of the later key's opening quote
-  std::uint64_t first_offset = 0;  ///< byte of the earlier one
+  std::uint64_t first_offset = 0;  ///< byte of the first one
 };
 
 class Value;
@@ -66,8 +66,9 @@ class Document {
 };
 
 /// Parses one strict JSON text (RFC 8259, UTF-8, no byte order mark, nothing after the end).
-/// Duplicate keys do not fail: they are listed. Errors: format, with the byte offset; limit
-/// (nesting above kJsonDepth, a number literal above kNumberChars, text above 4 GiB).
+/// Duplicate keys do not fail: they are listed, in file order. Errors: format, with the byte offset; limit
+/// (nesting above kJsonDepth, a number literal above kNumberChars, text above 4 GiB). A fraction or
+/// exponent beyond the largest double is a format error; an integer of any size is kept as written.
 [[nodiscard]] Result<std::shared_ptr<const Document>> parse(std::string text);
 
 /// One member of an object; defined below.

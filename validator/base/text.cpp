@@ -32,10 +32,14 @@ Decoded decode(std::string_view s) {
   return {code, n, true};
 }
 
+/// Controls, bidirectional controls, line separators, and what has no width or no ink.
 bool harmful(std::uint32_t c) {
-  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x61C || (c >= 0x200B && c <= 0x200F) ||
-         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF ||
-         (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xE0000 && c <= 0xE0FFF);
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || c == 0x34F || c == 0x61C ||
+         c == 0x115F || c == 0x1160 || c == 0x17B4 || c == 0x17B5 || (c >= 0x180B && c <= 0x180F) ||
+         (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+         (c >= 0x2060 && c <= 0x206F) || c == 0x3164 || (c >= 0xFE00 && c <= 0xFE0F) ||
+         c == 0xFEFF || c == 0xFFA0 || (c >= 0xFFF9 && c <= 0xFFFB) ||
+         (c >= 0xE0000 && c <= 0xE0FFF);
 }
 
 std::string escape(std::string_view text, std::size_t max_chars, bool ascii_only) {
@@ -47,7 +51,10 @@ std::string escape(std::string_view text, std::size_t max_chars, bool ascii_only
       break;
     }
     const Decoded d = decode(text.substr(i));
-    if (!d.valid) {
+    const char after = i + 1 < text.size() ? text[i + 1] : ' ';
+    if (text[i] == '\\' && (after == 'x' || after == 'u')) {
+      out += "\\x5c";  // else a backslash in the text could pass for an escape of ours
+    } else if (!d.valid) {
       out += fmt::format("\\x{:02x}", d.code);
     } else if (harmful(d.code) || (ascii_only && d.code >= 0x80)) {
       out += d.code < 0x80 ? fmt::format("\\x{:02x}", d.code) : fmt::format("\\u{{{:x}}}", d.code);
@@ -130,6 +137,7 @@ std::string_view nearest(std::string_view word, const std::vector<std::string>& 
   std::string_view best;
   std::size_t best_distance = 3;
   for (const std::string& c : candidates) {
+    if (std::max(c.size(), word.size()) - std::min(c.size(), word.size()) > 2) continue;
     std::vector<std::size_t> row(c.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});
     for (std::size_t i = 0; i < word.size(); ++i) {

@@ -16,28 +16,28 @@ ThreadPool::~ThreadPool() {
   wake_.notify_all();
 }
 
-void ThreadPool::drain(const std::function<void(std::size_t)>& body) {
+void ThreadPool::drain() {
   std::unique_lock lock(mutex_);
   while (next_ < end_) {
     const std::size_t index = next_++;
+    // Read with the index: a worker that woke late may find itself in the next loop already.
+    const auto* const body = body_;
     ++running_;
     lock.unlock();
-    body(index);
+    (*body)(index);
     lock.lock();
     --running_;
   }
   if (running_ == 0) done_.notify_all();
 }
 
-void ThreadPool::work(std::stop_token stop) {
+void ThreadPool::work(const std::stop_token& stop) {
   while (true) {
-    const std::function<void(std::size_t)>* body = nullptr;
     {
       std::unique_lock lock(mutex_);
       if (!wake_.wait(lock, stop, [this] { return next_ < end_; })) return;
-      body = body_;
     }
-    drain(*body);
+    drain();
   }
 }
 
@@ -54,7 +54,7 @@ void ThreadPool::parallel_for(std::size_t n, const std::function<void(std::size_
     end_ = n;
   }
   wake_.notify_all();
-  drain(body);
+  drain();
   std::unique_lock lock(mutex_);
   done_.wait(lock, [this] { return next_ >= end_ && running_ == 0; });
   end_ = 0;

@@ -27,8 +27,8 @@ class ThreadPool {
   void parallel_for(std::size_t n, const std::function<void(std::size_t)>& body);
 
  private:
-  void work(std::stop_token stop);
-  void drain(const std::function<void(std::size_t)>& body);
+  void work(const std::stop_token& stop);
+  void drain();
 
   std::mutex mutex_;
   std::condition_variable_any wake_;
