@@ -1,0 +1,184 @@
+// Norms, gates, rotary embedding and the short convolution: one row of work at a time.
+
+#include <algorithm>
+
+#include "kernels/cpu/cpu_ops.h"
+
+namespace ckpt::kernels::cpu {
+
+namespace {
+
+bool same_extents(const Heads& a, const Heads& b) {
+  return a.tokens == b.tokens && a.heads == b.heads && a.dim == b.dim;
+}
+
+float* head_at(const Heads& x, std::int64_t token, std::int64_t head) {
+  return x.data + token * x.token_stride + head * x.head_stride;
+}
+
+float round_one(float x, Rounding rounding, const Level& level) {
+  level.round(&x, 1, rounding);
+  return x;
+}
+
+// `starts` must rise from 0 to the row count.
+bool good_starts(std::span<const std::int64_t> starts, std::int64_t rows) {
+  return !starts.empty() && starts.front() == 0 && starts.back() == rows &&
+         std::is_sorted(starts.begin(), starts.end());
+}
+
+}  // namespace
+
+Result<void> CpuOps::rms_norm(const NormArgs& args) {
+  const Heads& x = args.x;
+  if (!same_extents(x, args.y) || static_cast<std::int64_t>(args.weight.size()) != x.dim) {
+    return bad_extents("rms_norm");
+  }
+  over_rows(x.tokens, x.heads * x.dim, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      for (std::int64_t h = 0; h < x.heads; ++h) {
+        level_.rms_norm(head_at(x, t, h), head_at(args.y, t, h), args.weight.data(), x.dim,
+                        args.eps, args.weight_offset, args.rounding);
+      }
+    }
+  });
+  return {};
+}
+
+Result<void> CpuOps::gated_norm(const GatedNormArgs& args) {
+  const Heads& x = args.x;
+  if (!same_extents(x, args.z) || static_cast<std::int64_t>(args.weight.size()) != x.dim) {
+    return bad_extents("gated_norm");
+  }
+  over_rows(x.tokens, x.heads * x.dim, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      for (std::int64_t h = 0; h < x.heads; ++h) {
+        level_.gated_norm(head_at(x, t, h), head_at(args.z, t, h), args.weight.data(), x.dim,
+                          args.eps, args.rounding);
+      }
+    }
+  });
+  return {};
+}
+
+Result<void> CpuOps::sigmoid_gate(const GateArgs& args) {
+  const Heads& x = args.x;
+  if (!same_extents(x, args.gate)) return bad_extents("sigmoid_gate");
+  over_rows(x.tokens, x.heads * x.dim, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      for (std::int64_t h = 0; h < x.heads; ++h) {
+        level_.sigmoid_gate(head_at(x, t, h), head_at(args.gate, t, h), x.dim, args.rounding);
+      }
+    }
+  });
+  return {};
+}
+
+Result<void> CpuOps::silu(const Rows& x, Rounding rounding) {
+  over_rows(x.rows, x.cols, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      level_.silu(x.data + t * x.stride, x.cols, rounding);
+    }
+  });
+  return {};
+}
+
+Result<void> CpuOps::silu_mul(const Rows& gate, const Rows& up, Rounding r) {
+  if (gate.rows != up.rows || gate.cols != up.cols) return bad_extents("silu_mul");
+  over_rows(gate.rows, gate.cols, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      level_.silu_mul(gate.data + t * gate.stride, up.data + t * up.stride, gate.cols, r);
+    }
+  });
+  return {};
+}
+
+Result<void> CpuOps::moe_combine(const MoeCombineArgs& args) {
+  const Rows& routed = args.routed;
+  const Rows& shared = args.shared;
+  if (shared.rows != routed.rows || shared.cols != routed.cols ||
+      args.shared_gate.rows != routed.rows || args.shared_gate.cols != 1) {
+    return bad_extents("moe_combine");
+  }
+  over_rows(routed.rows, routed.cols, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      float one = 1;  // becomes rd(sigmoid(gate))
+      level_.sigmoid_gate(&one, args.shared_gate.data + t * args.shared_gate.stride, 1,
+                          args.rounding);
+      float* y = routed.data + t * routed.stride;
+      level_.round(y, routed.cols, args.rounding);
+      level_.axpy_rounded(y, shared.data + t * shared.stride, one, routed.cols, args.rounding);
+      level_.round(y, routed.cols, args.rounding);
+    }
+  });
+  return {};
+}
+
+Result<void> CpuOps::rope(const RopeArgs& args) {
+  const Heads& x = args.x;
+  const std::int64_t half = args.cos.cols;
+  if (args.sin.cols != half || 2 * half > x.dim || !good_starts(args.starts, x.tokens)) {
+    return bad_extents("rope");
+  }
+  for (std::size_t s = 0; s + 1 < args.starts.size(); ++s) {
+    const std::int64_t first = args.starts[s];
+    const std::int64_t length = args.starts[s + 1] - first;
+    if (length > args.cos.rows || length > args.sin.rows) return bad_extents("rope");
+    over_rows(length, x.heads * x.dim, [&](std::int64_t begin, std::int64_t end) {
+      const auto rd = [&](float v) { return round_one(v, args.rounding, level_); };
+      for (std::int64_t t = begin; t < end; ++t) {
+        const float* c = args.cos.data + t * args.cos.stride;
+        const float* n = args.sin.data + t * args.sin.stride;
+        for (std::int64_t h = 0; h < x.heads; ++h) {
+          float* v = head_at(x, first + t, h);
+          for (std::int64_t j = 0; j < half; ++j) {
+            const float low = v[j];
+            const float high = v[j + half];
+            v[j] = rd(rd(low * c[j]) - rd(high * n[j]));
+            v[j + half] = rd(rd(high * c[j]) + rd(low * n[j]));
+          }
+        }
+      }
+    });
+  }
+  return {};
+}
+
+Result<void> CpuOps::conv(const ConvArgs& args) {
+  const Rows& x = args.x;
+  const std::int64_t channels = x.cols;
+  const auto size = static_cast<std::int64_t>(args.weight.size());
+  if (args.y.rows != x.rows || args.y.cols != channels || channels == 0 || size % channels != 0 ||
+      size == 0 || !good_starts(args.starts, x.rows)) {
+    return bad_extents("conv");
+  }
+  const std::int64_t width = size / channels;
+  const Scratch taps = make_scratch(size);  // [W, C]
+  if (taps == nullptr) return no_memory("conv", size);
+  for (std::int64_t c = 0; c < channels; ++c) {
+    for (std::int64_t j = 0; j < width; ++j) {
+      taps[static_cast<std::size_t>(j * channels + c)] =
+          args.weight[static_cast<std::size_t>(c * width + j)];
+    }
+  }
+  for (std::size_t s = 0; s + 1 < args.starts.size(); ++s) {
+    const std::int64_t first = args.starts[s];
+    over_rows(args.starts[s + 1] - first, channels * width,
+              [&](std::int64_t begin, std::int64_t end) {
+                for (std::int64_t t = begin; t < end; ++t) {
+                  float* y = args.y.data + (first + t) * args.y.stride;
+                  std::fill_n(y, channels, 0.0F);
+                  for (std::int64_t j = 0; j < width; ++j) {
+                    const std::int64_t from = t - (width - 1) + j;
+                    if (from < 0) continue;
+                    level_.multiply_add(y, taps.get() + j * channels,
+                                        x.data + (first + from) * x.stride, channels);
+                  }
+                  level_.round(y, channels, args.rounding);
+                }
+              });
+  }
+  return {};
+}
+
+}  // namespace ckpt::kernels::cpu

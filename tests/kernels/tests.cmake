@@ -1,0 +1,1 @@
+ckpt_test(kernels DEPENDS kernels)
