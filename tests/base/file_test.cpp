@@ -179,7 +179,7 @@ TEST_CASE("file: beneath a folder, nothing leads out of it") {
   }
   const auto escape = open_file_at(repo, "escape", true);
   REQUIRE_FALSE(escape);
-  CHECK(escape.error().message == "it leads out of the repository");
+  CHECK(escape.error().kind == ErrorKind::io);
   const auto inside = open_file_at(repo, "inside", true);
   REQUIRE(inside);
   CHECK(text_of(*inside) == "inside");

@@ -58,7 +58,7 @@ int walk_beneath(int directory, std::string_view name) {
     const std::string part(name.substr(0, slash));
     const bool last = slash == std::string_view::npos;
     int next = -1;
-    int error = EXDEV;
+    int error = name.empty() && last ? ENOENT : EXDEV;
     if (part != ".." && !part.empty()) {
       next = ::openat(at, part.c_str(), kFlags | O_NOFOLLOW | (last ? 0 : O_DIRECTORY));
       error = errno;
