@@ -7,18 +7,19 @@
 namespace ckpt::arch {
 
 void BlueprintBuilder::add_experts(const std::string& prefix, int layer, bool mtp,
-                                   std::uint64_t count, std::uint64_t inner,
-                                   std::uint64_t hidden) {
+                                   std::uint64_t count, std::uint64_t inner, std::uint64_t hidden) {
   ExpertBlock block;
   block.first = static_cast<std::uint32_t>(blueprint_.modules_.size());
   block.layer = layer;
   block.mtp = mtp;
   block.prefix = prefix;
+
   struct Part {
     std::string_view name;
     ExpertPart part;
     Shape shape;
   };
+
   const Part parts[] = {{"gate_proj", ExpertPart::gate, {inner, hidden}},
                         {"up_proj", ExpertPart::up, {inner, hidden}},
                         {"down_proj", ExpertPart::down, {hidden, inner}}};

@@ -14,8 +14,18 @@
 namespace ckpt::arch {
 
 enum class ModuleClass : std::uint8_t {
-  embedding, head, norm, router, routed_expert, shared_expert, shared_expert_gate, full_attention,
-  linear_attention, dense_mlp, vision, mtp,
+  embedding,
+  head,
+  norm,
+  router,
+  routed_expert,
+  shared_expert,
+  shared_expert_gate,
+  full_attention,
+  linear_attention,
+  dense_mlp,
+  vision,
+  mtp,
 };
 [[nodiscard]] std::string_view class_name(ModuleClass cls);  ///< `routed_expert`
 
@@ -25,16 +35,17 @@ enum class ExpertPart : std::uint8_t { gate, up, down, none };
 /// One named node. A linear has weight [out, in]. Routed experts always stand here in the spelling
 /// `experts.{e}.gate_proj`; how a file spells them is a Spelling.
 struct Module {
-  std::string name;  ///< `model.layers.0.mlp.gate`; a bare parameter such as A_log is its own module
+  std::string
+      name;  ///< `model.layers.0.mlp.gate`; a bare parameter such as A_log is its own module
   ModuleClass cls = ModuleClass::norm;
-  bool linear = false;       ///< an nn.Linear: quantizers may take it (the router is one on disk)
-  bool bare = false;         ///< the tensor is `name` itself, without `.weight`
-  bool bias = false;         ///< a `.bias` of [shape[0]] exists too
-  bool float32_kept = false; ///< releases store it in F32 (A_log, linear_attn.norm)
-  int layer = -1;            ///< within the trunk, the vision tower, or the MTP head
+  bool linear = false;        ///< an nn.Linear: quantizers may take it (the router is one on disk)
+  bool bare = false;          ///< the tensor is `name` itself, without `.weight`
+  bool bias = false;          ///< a `.bias` of [shape[0]] exists too
+  bool float32_kept = false;  ///< releases store it in F32 (A_log, linear_attn.norm)
+  int layer = -1;             ///< within the trunk, the vision tower, or the MTP head
   int expert = -1;
   ExpertPart part = ExpertPart::none;
-  Shape shape;               ///< of the weight
+  Shape shape;  ///< of the weight
 };
 
 /// The routed experts of one layer: modules[first + 3*e + part].
@@ -57,25 +68,25 @@ enum class Spelling : std::uint8_t {
 
 /// How a file's name of a text tensor begins.
 enum class Prefix : std::uint8_t {
-  language_model,  ///< model.language_model.layers...
-  model,           ///< model.layers...
+  language_model,       ///< model.language_model.layers...
+  model,                ///< model.layers...
   bare_language_model,  ///< language_model.layers...
-  none,            ///< layers...
-  engine,          ///< language_model.model.layers... (an engine's internal names)
-  doubled,         ///< model.language_model.language_model...
+  none,                 ///< layers...
+  engine,               ///< language_model.model.layers... (an engine's internal names)
+  doubled,              ///< model.language_model.language_model...
 };
 [[nodiscard]] std::string_view prefix_text(Prefix prefix);
 
 /// Where a stored tensor belongs. For expert spellings that join modules, `module` is the first of
 /// them (expert 0 when stacked; gate when gate and up are joined).
 struct Placement {
-  std::int32_t module = -1;     ///< -1: no place in the blueprint
+  std::int32_t module = -1;  ///< -1: no place in the blueprint
   Spelling spelling = Spelling::plain;
   Prefix prefix = Prefix::model;
-  bool text = false;            ///< a text tensor, for which prefix means something
-  bool down = false;            ///< joined spellings: down_proj rather than gate_up_proj
-  std::string_view member;      ///< `weight`, `qweight`, `scales`, ... or empty for bare tensors
-  int layer = -1;               ///< parsed from the name even when there is no place
+  bool text = false;        ///< a text tensor, for which prefix means something
+  bool down = false;        ///< joined spellings: down_proj rather than gate_up_proj
+  std::string_view member;  ///< `weight`, `qweight`, `scales`, ... or empty for bare tensors
+  int layer = -1;           ///< parsed from the name even when there is no place
   int expert = -1;
 };
 
@@ -91,10 +102,14 @@ class Blueprint {
   ~Blueprint() = default;
 
   [[nodiscard]] const std::vector<Module>& modules() const { return modules_; }
+
   [[nodiscard]] const std::vector<ExpertBlock>& expert_blocks() const { return blocks_; }
+
   [[nodiscard]] const config::ModelConfig& config() const { return *config_; }
+
   /// `model.language_model.` or `model.`: what the model class asks for.
   [[nodiscard]] const std::string& text_prefix() const { return text_prefix_; }
+
   /// Index of a module by its blueprint name, or -1.
   [[nodiscard]] std::int32_t find(std::string_view name) const;
   /// The block of a trunk layer, or null (dense models).

@@ -13,7 +13,9 @@ class BlueprintBuilder {
   explicit BlueprintBuilder(const config::ModelConfig& config) { blueprint_.config_ = &config; }
 
   void set_text_prefix(std::string prefix) { blueprint_.text_prefix_ = std::move(prefix); }
+
   void add(Module module) { blueprint_.modules_.push_back(std::move(module)); }
+
   /// Routed experts of one layer: gate, up [inner, hidden] and down [hidden, inner] per expert.
   void add_experts(const std::string& prefix, int layer, bool mtp, std::uint64_t count,
                    std::uint64_t inner, std::uint64_t hidden);

@@ -10,12 +10,24 @@ namespace ckpt::arch {
 namespace {
 
 /// Members that a module's tensors may end in. Longest first where one ends another.
-constexpr std::array<std::string_view, 18> kMembers{
-    "weight",       "bias",         "qweight",          "qzeros",
-    "scales",       "g_idx",        "weight_packed",    "weight_scale",
-    "weight_shape", "weight_zero_point", "weight_scale_inv", "weight_global_scale",
-    "input_scale",  "weight_g_idx", "input_global_scale", "weight_scale_2",
-    "input_zero_point", "weight_scale_second"};
+constexpr std::array<std::string_view, 18> kMembers{"weight",
+                                                    "bias",
+                                                    "qweight",
+                                                    "qzeros",
+                                                    "scales",
+                                                    "g_idx",
+                                                    "weight_packed",
+                                                    "weight_scale",
+                                                    "weight_shape",
+                                                    "weight_zero_point",
+                                                    "weight_scale_inv",
+                                                    "weight_global_scale",
+                                                    "input_scale",
+                                                    "weight_g_idx",
+                                                    "input_global_scale",
+                                                    "weight_scale_2",
+                                                    "input_zero_point",
+                                                    "weight_scale_second"};
 
 /// Splits `a.b.qweight` into `a.b` and `qweight`; no known member: the whole name and nothing.
 std::pair<std::string_view, std::string_view> split_member(std::string_view name) {
@@ -78,8 +90,9 @@ bool parse_expert(std::string_view tail, Placement& p, std::string_view& part) {
     p.spelling = part == "gate_up_proj" ? Spelling::gate_up_prefixed : Spelling::per_expert;
   }
   p.down = part == "down_proj";
-  const bool known = part == "gate_up_proj" || part == "down_proj" ||
-                     (p.spelling == Spelling::per_expert && (part == "gate_proj" || part == "up_proj"));
+  const bool known =
+      part == "gate_up_proj" || part == "down_proj" ||
+      (p.spelling == Spelling::per_expert && (part == "gate_proj" || part == "up_proj"));
   return known && (p.spelling == Spelling::stacked || p.expert >= 0);
 }
 

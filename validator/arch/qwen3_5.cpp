@@ -27,8 +27,8 @@ class Describer {
     add(lm + "embed_tokens", ModuleClass::embedding, {u(t_.vocab_size), h_});
     for (int i = 0; i < static_cast<int>(t_.num_hidden_layers); ++i) {
       layer_ = i;
-      decoder_layer(fmt::format("{}layers.{}.", lm, i),
-                    t_.layer_types[static_cast<std::size_t>(i)], false);
+      decoder_layer(fmt::format("{}layers.{}.", lm, i), t_.layer_types[static_cast<std::size_t>(i)],
+                    false);
     }
     layer_ = -1;
     add(lm + "norm", ModuleClass::norm, {h_});
@@ -130,7 +130,10 @@ class Describer {
   }
 
   void vision_norm(const std::string& name, U width) {
-    b_.add({.name = name, .cls = ModuleClass::vision, .bias = true, .layer = layer_,
+    b_.add({.name = name,
+            .cls = ModuleClass::vision,
+            .bias = true,
+            .layer = layer_,
             .shape = {width}});
   }
 

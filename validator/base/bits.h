@@ -1,5 +1,6 @@
 #pragma once
-// Unaligned little-endian loads and the small float types. The only place with bit reinterpretation.
+// Unaligned little-endian loads and the small float types. The only place with bit
+// reinterpretation.
 
 #include <bit>
 #include <cstddef>

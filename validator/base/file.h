@@ -23,9 +23,12 @@ class File {
 
   /// Size when it was opened.
   [[nodiscard]] std::uint64_t size() const { return size_; }
+
   [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
+
   /// Name for messages, already safe to show.
   [[nodiscard]] const std::string& label() const { return label_; }
+
   /// Fills `out` from `offset`. Errors: io (the file ends earlier, or the system refuses).
   [[nodiscard]] Result<void> read(std::uint64_t offset, std::span<std::byte> out) const;
   /// Asks the kernel to read ahead; a hint only.

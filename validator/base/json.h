@@ -41,16 +41,19 @@ class Document {
  public:
   struct Node {
     Kind kind = Kind::null;
-    bool flag = false;         ///< boolean: its value; string: it needed unescaping
-    std::uint32_t begin = 0;   ///< first byte of the value (strings: after the quote)
-    std::uint32_t end = 0;     ///< one past the last byte (strings: before the quote)
-    std::uint32_t next = 0;    ///< index of the node after this subtree
-    std::uint32_t count = 0;   ///< members or elements; escaped strings: index into unescaped_
+    bool flag = false;        ///< boolean: its value; string: it needed unescaping
+    std::uint32_t begin = 0;  ///< first byte of the value (strings: after the quote)
+    std::uint32_t end = 0;    ///< one past the last byte (strings: before the quote)
+    std::uint32_t next = 0;   ///< index of the node after this subtree
+    std::uint32_t count = 0;  ///< members or elements; escaped strings: index into unescaped_
   };
 
   [[nodiscard]] Value root() const;
+
   [[nodiscard]] std::string_view text() const { return text_; }
+
   [[nodiscard]] const std::vector<Duplicate>& duplicates() const { return duplicates_; }
+
   [[nodiscard]] Position position(std::uint64_t offset) const;
   /// The source line (1-based) without its end, or empty when there is none.
   [[nodiscard]] std::string_view line(std::uint32_t number) const;
@@ -66,9 +69,10 @@ class Document {
 };
 
 /// Parses one strict JSON text (RFC 8259, UTF-8, no byte order mark, nothing after the end).
-/// Duplicate keys do not fail: they are listed, in file order. Errors: format, with the byte offset; limit
-/// (nesting above kJsonDepth, a number literal above kNumberChars, text above 4 GiB). A fraction or
-/// exponent beyond the largest double is a format error; an integer of any size is kept as written.
+/// Duplicate keys do not fail: they are listed, in file order. Errors: format, with the byte
+/// offset; limit (nesting above kJsonDepth, a number literal above kNumberChars, text above 4 GiB).
+/// A fraction or exponent beyond the largest double is a format error; an integer of any size is
+/// kept as written.
 [[nodiscard]] Result<std::shared_ptr<const Document>> parse(std::string text);
 
 /// One member of an object; defined below.
@@ -79,8 +83,11 @@ struct Member;
 class Value {
  public:
   Value() = default;
+
   [[nodiscard]] explicit operator bool() const { return document_ != nullptr; }
+
   [[nodiscard]] Kind kind() const { return node().kind; }
+
   [[nodiscard]] bool is(Kind kind) const { return document_ != nullptr && node().kind == kind; }
 
   /// Text of a string, unescaped.
@@ -108,15 +115,20 @@ class Value {
   [[nodiscard]] std::uint64_t offset() const;      ///< first byte (strings: the quote)
   [[nodiscard]] std::uint64_t end_offset() const;  ///< one past the last byte
   [[nodiscard]] Position position() const;
+
   [[nodiscard]] const Document* document() const { return document_; }
+
   /// The bytes of the value as written.
   [[nodiscard]] std::string_view raw() const;
 
  private:
   friend class Document;
   friend class Builder;
+
   Value(const Document* document, std::uint32_t index) : document_(document), index_(index) {}
+
   [[nodiscard]] const Document::Node& node() const { return document_->nodes_[index_]; }
+
   [[nodiscard]] std::string_view string_text() const;
 
   const Document* document_ = nullptr;

@@ -56,9 +56,8 @@ using Result = tl::expected<T, Error>;
   CKPT_TRY_INNER(CKPT_CONCAT(ckpt_try_, __LINE__), target, expression, context)
 
 /// The same for a Result<void>.
-#define CKPT_TRY_VOID(expression, context)                                      \
-  do {                                                                          \
-    auto ckpt_try_void = (expression);                                          \
-    if (!ckpt_try_void)                                                         \
-      return tl::make_unexpected(std::move(ckpt_try_void).error().in(context)); \
+#define CKPT_TRY_VOID(expression, context)                                                        \
+  do {                                                                                            \
+    auto ckpt_try_void = (expression);                                                            \
+    if (!ckpt_try_void) return tl::make_unexpected(std::move(ckpt_try_void).error().in(context)); \
   } while (false)

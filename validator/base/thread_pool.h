@@ -22,8 +22,8 @@ class ThreadPool {
 
   [[nodiscard]] unsigned size() const { return static_cast<unsigned>(workers_.size()) + 1; }
 
-  /// Calls `body(i)` once for each i in [0, n), in any order and on any worker, and returns when all
-  /// are done. One loop at a time; `body` must not throw and must not start another loop.
+  /// Calls `body(i)` once for each i in [0, n), in any order and on any worker, and returns when
+  /// all are done. One loop at a time; `body` must not throw and must not start another loop.
   void parallel_for(std::size_t n, const std::function<void(std::size_t)>& body);
 
  private:

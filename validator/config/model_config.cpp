@@ -191,20 +191,21 @@ void read_architecture(const json::Value& root, ModelConfig& m) {
   m.nested = text.is(json::Kind::object);
   std::string model_type;
   top.text("model_type", model_type);
-  const bool dense = m.architecture.starts_with("Qwen3_5For") ||
-                     (m.architecture.empty() &&
-                      (model_type == "qwen3_5" || model_type == "qwen3_5_text"));
+  const bool dense =
+      m.architecture.starts_with("Qwen3_5For") ||
+      (m.architecture.empty() && (model_type == "qwen3_5" || model_type == "qwen3_5_text"));
   m.text.moe = !dense;
   m.supported = dense || m.architecture.starts_with("Qwen3_5MoeFor") ||
                 (m.architecture.empty() && model_type.starts_with("qwen3_5_moe"));
-  m.model_class = m.architecture.ends_with("ForConditionalGeneration") ||
-                          (m.architecture.empty() && m.nested)
-                      ? ModelClass::conditional_generation
-                      : ModelClass::causal_lm;
+  m.model_class =
+      m.architecture.ends_with("ForConditionalGeneration") || (m.architecture.empty() && m.nested)
+          ? ModelClass::conditional_generation
+          : ModelClass::causal_lm;
   if (!m.supported) {
-    top.defect(DefectKind::unsupported_architecture, "architectures", list,
-               fmt::format("architecture `{}` is not known here (Qwen3.5 and Qwen3.6, MoE or dense)",
-                           shown(m.architecture.empty() ? model_type : m.architecture, 80)));
+    top.defect(
+        DefectKind::unsupported_architecture, "architectures", list,
+        fmt::format("architecture `{}` is not known here (Qwen3.5 and Qwen3.6, MoE or dense)",
+                    shown(m.architecture.empty() ? model_type : m.architecture, 80)));
   }
   if (m.model_class == ModelClass::conditional_generation && !m.nested) {
     top.defect(DefectKind::class_shape, "architectures", list,
@@ -230,10 +231,11 @@ void read_quantization(const repo::Repo& repo, const json::Value& root, ModelCon
     std::string_view name;
     std::string pointer;
   };
-  for (const Place& p : {Place{root, "quantization_config", "/quantization_config"},
-                         Place{root.find("text_config"), "quantization_config",
-                               "/text_config/quantization_config"},
-                         Place{root, "compression_config", "/compression_config"}}) {
+
+  for (const Place& p :
+       {Place{root, "quantization_config", "/quantization_config"},
+        Place{root.find("text_config"), "quantization_config", "/text_config/quantization_config"},
+        Place{root, "compression_config", "/compression_config"}}) {
     const json::Member block = p.object.member(p.name);
     if (!block.value.is(json::Kind::object)) continue;
     read_quant_config("config.json", m.document, p.pointer, block, m);
@@ -249,20 +251,26 @@ ModelConfig read_model_config(const repo::Repo& repo) {
   auto document = repo.read_json("config.json", limits::kConfigBytes);
   if (!document) {
     const bool absent = repo.find("config.json") == nullptr;
-    m.defects.push_back({absent ? DefectKind::missing_file : DefectKind::unreadable, "config.json",
-                         "", {}, absent ? "there is no config.json" : document.error().message});
+    m.defects.push_back({absent ? DefectKind::missing_file : DefectKind::unreadable,
+                         "config.json",
+                         "",
+                         {},
+                         absent ? "there is no config.json" : document.error().message});
     return m;
   }
   m.document = *document;
   const json::Value root = m.document->root();
   if (!root.is(json::Kind::object)) {
-    m.defects.push_back({DefectKind::unreadable, "config.json", "", root,
-                         fmt::format("the document is {}, it must be an object",
-                                     json::kind_name(root.kind()))});
+    m.defects.push_back(
+        {DefectKind::unreadable, "config.json", "", root,
+         fmt::format("the document is {}, it must be an object", json::kind_name(root.kind()))});
     return m;
   }
   for (const json::Duplicate& d : m.document->duplicates()) {
-    m.defects.push_back({DefectKind::duplicate_key, "config.json", "", {},
+    m.defects.push_back({DefectKind::duplicate_key,
+                         "config.json",
+                         "",
+                         {},
                          fmt::format("the key `{}` stands twice, at bytes {} and {}", shown(d.key),
                                      d.first_offset, d.offset)});
   }

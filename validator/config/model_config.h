@@ -16,14 +16,14 @@ namespace ckpt::config {
 
 enum class DefectKind : std::uint8_t {
   missing_file,
-  unreadable,    ///< not JSON, too large, refused by the system
+  unreadable,  ///< not JSON, too large, refused by the system
   duplicate_key,
   wrong_type,
   out_of_range,
   unknown_value,
   inconsistent,  ///< two fields contradict each other
   unsupported_architecture,
-  class_shape,   ///< nested class with a flat config or the reverse
+  class_shape,  ///< nested class with a flat config or the reverse
 };
 
 struct Defect {
@@ -81,9 +81,11 @@ struct TextConfig {
   std::string pointer;  ///< `` or `/text_config`
 
   [[nodiscard]] std::int64_t key_dim() const { return linear_num_key_heads * linear_key_head_dim; }
+
   [[nodiscard]] std::int64_t value_dim() const {
     return linear_num_value_heads * linear_value_head_dim;
   }
+
   /// Channels of the convolution: all q heads, all k heads, all v heads.
   [[nodiscard]] std::int64_t conv_dim() const { return 2 * key_dim() + value_dim(); }
 };

@@ -19,6 +19,7 @@ QuantMethod parse_method(std::string_view text) {
     std::string_view name;
     QuantMethod method;
   };
+
   constexpr std::array kRows{
       Row{"auto-round", QuantMethod::auto_round},
       Row{"gptq", QuantMethod::gptq},

@@ -11,7 +11,15 @@
 namespace ckpt::config {
 
 enum class QuantMethod : std::uint8_t {
-  auto_round, gptq, awq, compressed_tensors, fp8, modelopt, mxfp4, bitsandbytes, unknown,
+  auto_round,
+  gptq,
+  awq,
+  compressed_tensors,
+  fp8,
+  modelopt,
+  mxfp4,
+  bitsandbytes,
+  unknown,
 };
 
 /// One entry of AutoRound's `extra_config`; only the keys that differ from the global scheme.
@@ -52,9 +60,9 @@ struct ConfigGroup {
 /// The quantization block, whatever the method; fields of other methods keep their defaults.
 struct QuantConfig {
   QuantMethod method = QuantMethod::unknown;
-  std::string method_text;   ///< as written
+  std::string method_text;  ///< as written
   std::string file = "config.json";
-  std::string pointer;       ///< of the block
+  std::string pointer;  ///< of the block
   std::shared_ptr<const json::Document> document;
   json::Member block;
 
@@ -64,7 +72,7 @@ struct QuantConfig {
   std::optional<bool> sym;
   std::string data_type = "int";
   std::string packing_format;
-  bool blocks_given = false;   ///< block_name_to_quantize or to_quant_block_names is present
+  bool blocks_given = false;  ///< block_name_to_quantize or to_quant_block_names is present
   bool blocks_is_list = false;
   bool blocks_nested = false;  ///< a list of lists
   std::string blocks_text;     ///< the string form as written

@@ -53,8 +53,9 @@ void Reader::number(std::string_view name, double lo, double hi, double& value) 
     defect(DefectKind::wrong_type, name, v,
            fmt::format("`{}` is {}, it must be a number", shown(name), shown(v.raw(), 60)));
   } else if (!(*d >= lo && *d <= hi)) {
-    defect(DefectKind::out_of_range, name, v,
-           fmt::format("`{}` is {}, outside {:g} ... {:g}", shown(name), shown(v.raw(), 60), lo, hi));
+    defect(
+        DefectKind::out_of_range, name, v,
+        fmt::format("`{}` is {}, outside {:g} ... {:g}", shown(name), shown(v.raw(), 60), lo, hi));
   } else {
     value = *d;
   }

@@ -37,9 +37,9 @@ std::vector<std::string> shard_names(const repo::Repo& repo, const std::optional
 Checkpoint Checkpoint::open(const repo::Repo& repo) {
   Checkpoint c;
   const bool single = repo.single_file().ends_with(".safetensors");
-  const std::string_view index_name =
-      repo.single_file().ends_with(".index.json") ? std::string_view(repo.single_file())
-                                                  : kIndexName;
+  const std::string_view index_name = repo.single_file().ends_with(".index.json")
+                                          ? std::string_view(repo.single_file())
+                                          : kIndexName;
   if (!single) c.index_ = read_index(repo, index_name, c.defects_);
   for (const std::string& name : shard_names(repo, c.index_)) {
     auto file = repo.open_file(name);
@@ -75,10 +75,14 @@ Checkpoint Checkpoint::open(const repo::Repo& repo) {
     const Tensor& a = c.tensors_[i];
     const Tensor& b = c.tensors_[i + 1];
     if (a.name != b.name || a.shard == b.shard) continue;
-    c.defects_.push_back({DefectKind::tensor_in_two_shards, c.shards_[b.shard].name, a.name, {}, 0,
-                          fmt::format("`{}` is stored in {} and in {}", shown(a.name),
-                                      shown(c.shards_[a.shard].name),
-                                      shown(c.shards_[b.shard].name))});
+    c.defects_.push_back(
+        {DefectKind::tensor_in_two_shards,
+         c.shards_[b.shard].name,
+         a.name,
+         {},
+         0,
+         fmt::format("`{}` is stored in {} and in {}", shown(a.name),
+                     shown(c.shards_[a.shard].name), shown(c.shards_[b.shard].name))});
   }
   const auto same = [](const Tensor& a, const Tensor& b) { return a.name == b.name; };
   const auto tail = std::unique(c.tensors_.rbegin(), c.tensors_.rend(), same);
@@ -87,13 +91,22 @@ Checkpoint Checkpoint::open(const repo::Repo& repo) {
 
   compare_index(*c.index_, repo, c.shards_, c.tensors_, c.defects_);
   for (const repo::Entry& e : repo.entries()) {
-    const bool named = std::ranges::any_of(c.shards_, [&](const Shard& s) { return s.name == e.name; });
+    const bool named =
+        std::ranges::any_of(c.shards_, [&](const Shard& s) { return s.name == e.name; });
     if (e.name == "model.safetensors" && (c.shards_.size() > 1 || !named)) {
       c.shadowed_ = true;
-      c.defects_.push_back({DefectKind::shadowed_index, e.name, {}, {}, 0,
+      c.defects_.push_back({DefectKind::shadowed_index,
+                            e.name,
+                            {},
+                            {},
+                            0,
                             "`model.safetensors` stands beside an index that names other files"});
     } else if (is_weight_file(e) && !named) {
-      c.defects_.push_back({DefectKind::orphan_shard, e.name, {}, {}, 0,
+      c.defects_.push_back({DefectKind::orphan_shard,
+                            e.name,
+                            {},
+                            {},
+                            0,
                             fmt::format("no entry of the index names `{}`", shown(e.name))});
     }
   }

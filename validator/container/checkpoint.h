@@ -42,13 +42,19 @@ class Checkpoint {
   [[nodiscard]] static Checkpoint open(const repo::Repo& repo);
 
   [[nodiscard]] const std::vector<Shard>& shards() const { return shards_; }
+
   [[nodiscard]] const std::optional<Index>& index() const { return index_; }
+
   /// Sorted by name, each name once.
   [[nodiscard]] const std::vector<Tensor>& tensors() const { return tensors_; }
+
   [[nodiscard]] const std::vector<Defect>& defects() const { return defects_; }
+
   [[nodiscard]] const Tensor* find(std::string_view name) const;
+
   /// True when a shard is missing or unreadable, so that an absent tensor proves nothing.
   [[nodiscard]] bool incomplete() const { return incomplete_; }
+
   /// True when model.safetensors stands beside an index: transformers 5.17 then reads only it.
   [[nodiscard]] bool shadowed() const { return shadowed_; }
 

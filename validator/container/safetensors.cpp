@@ -98,8 +98,8 @@ class HeaderReader {
     }
     document_ = *parsed;
     if (!document_->root().is(json::Kind::object)) {
-      defect(DefectKind::header_text, fmt::format("the header is {} {}, it must be an object",
-                                                  "an", json::kind_name(document_->root().kind())));
+      defect(DefectKind::header_text, fmt::format("the header is {} {}, it must be an object", "an",
+                                                  json::kind_name(document_->root().kind())));
       return false;
     }
     if (leading_space) {
@@ -235,7 +235,8 @@ class HeaderReader {
     // Kept also when beyond the end of the file: its range still tells holes from truncation.
     t.begin = begin;
     t.end = end;
-    if (end > data_bytes && begin > data_bytes && end - begin > (1ULL << 62)) skipped_entries_ = true;
+    if (end > data_bytes && begin > data_bytes && end - begin > (1ULL << 62))
+      skipped_entries_ = true;
     found_.push_back(std::move(t));
   }
 
@@ -243,9 +244,7 @@ class HeaderReader {
   void ranges() {
     std::vector<std::uint32_t> order(found_.size());
     std::iota(order.begin(), order.end(), 0U);
-    const auto key = [this](std::uint32_t i) {
-      return std::tie(found_[i].begin, found_[i].end);
-    };
+    const auto key = [this](std::uint32_t i) { return std::tie(found_[i].begin, found_[i].end); };
     if (!std::ranges::is_sorted(order, {}, key)) std::ranges::sort(order, {}, key);
     std::uint64_t at = 0;
     const Tensor* previous = nullptr;
@@ -272,18 +271,18 @@ class HeaderReader {
   void end_of_file(std::uint64_t last_end, const std::vector<std::uint32_t>& order) {
     const std::uint64_t data_bytes = file_.size() - data_begin_;
     if (last_end > data_bytes) {
-      const auto first = std::ranges::find_if(
-          order, [&](std::uint32_t i) { return found_[i].end > data_bytes; });
+      const auto first =
+          std::ranges::find_if(order, [&](std::uint32_t i) { return found_[i].end > data_bytes; });
       defect(DefectKind::truncated,
              fmt::format("{} bytes, its header describes {}: {} are missing, from inside `{}` on",
                          file_.size(), data_begin_ + last_end, last_end - data_bytes,
                          shown(found_[*first].name)),
              file_.size(), found_[*first].name);
     } else if (last_end < data_bytes && !skipped_entries_) {
-      defect(DefectKind::hole,
-             fmt::format("{} bytes after the last tensor belong to no tensor",
-                         data_bytes - last_end),
-             data_begin_ + last_end);
+      defect(
+          DefectKind::hole,
+          fmt::format("{} bytes after the last tensor belong to no tensor", data_bytes - last_end),
+          data_begin_ + last_end);
     }
     h_.tensors.reserve(found_.size());
     for (Tensor& t : found_) {

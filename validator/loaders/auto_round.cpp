@@ -26,12 +26,14 @@ OverrideTable::OverrideTable(const config::QuantConfig& quant, std::vector<std::
     : q_(quant),
       keys_(std::move(keys)),
       patterns_(only_patterns(keys_, is_pattern, pattern_index_), anchor) {
-  for (std::size_t i = 0; i < keys_.size(); ++i) sorted_.emplace_back(keys_[i], static_cast<int>(i));
+  for (std::size_t i = 0; i < keys_.size(); ++i)
+    sorted_.emplace_back(keys_[i], static_cast<int>(i));
   std::ranges::sort(sorted_);
 }
 
 int OverrideTable::exact(std::string_view name) const {
-  const auto it = std::ranges::lower_bound(sorted_, name, {}, &std::pair<std::string_view, int>::first);
+  const auto it =
+      std::ranges::lower_bound(sorted_, name, {}, &std::pair<std::string_view, int>::first);
   // Of two keys that a name map made equal the later wins, as in a Python dict.
   int found = -1;
   for (auto at = it; at != sorted_.end() && at->first == name; ++at) found = at->second;

@@ -28,7 +28,8 @@ std::vector<std::string> pattern_texts(const std::vector<config::Pattern>& patte
 
 bool contains_ignoring_case(std::string_view text, std::string_view part) {
   const auto it = std::ranges::search(text, part, [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+    return std::tolower(static_cast<unsigned char>(a)) ==
+           std::tolower(static_cast<unsigned char>(b));
   });
   return !it.empty();
 }

@@ -70,8 +70,7 @@ std::vector<EngineModule> engine_modules(const arch::Blueprint& blueprint) {
       continue;
     }
     EngineModule e{m.name, leaf->cls, {i}, true};
-    e.quant_config =
-        m.cls != ModuleClass::router && m.cls != ModuleClass::shared_expert_gate;
+    e.quant_config = m.cls != ModuleClass::router && m.cls != ModuleClass::shared_expert_gate;
     ++i;
     if (!leaf->fused.empty()) {
       const std::size_t stem = m.name.size() - leaf->member.size();

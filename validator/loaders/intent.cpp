@@ -31,8 +31,7 @@ void intend_auto_round(const config::ModelConfig& config, const arch::Blueprint&
       return !b.text.empty() && std::string_view(m.name).starts_with(b.text);
     });
     // Without a list the scheme covers every linear of the model; MTP is no part of the model.
-    const bool covered =
-        absent ? m.cls != ModuleClass::head && m.cls != ModuleClass::mtp : named;
+    const bool covered = absent ? m.cls != ModuleClass::head && m.cls != ModuleClass::mtp : named;
     int e = table.exact(m.name);
     if (e < 0) e = table.pattern(m.name);
     Decision d;
@@ -69,7 +68,9 @@ LoadPlan read_intent(const config::ModelConfig& config, const arch::Blueprint& b
     return plan;
   }
   switch (config.quant->method) {
-    case QuantMethod::auto_round: intend_auto_round(config, blueprint, plan); break;
+    case QuantMethod::auto_round:
+      intend_auto_round(config, blueprint, plan);
+      break;
     case QuantMethod::compressed_tensors:
       intend_compressed_tensors(config, blueprint, plan);
       break;

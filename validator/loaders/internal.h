@@ -21,6 +21,7 @@ struct EngineModule {
   std::vector<std::uint32_t> members;
   bool quant_config = true;
 };
+
 [[nodiscard]] std::vector<EngineModule> engine_modules(const arch::Blueprint& blueprint);
 
 /// The parts a fused name stands for: `qkv_proj` -> q_proj, k_proj, v_proj. Empty when not fused.
@@ -28,6 +29,7 @@ struct FusedName {
   std::string_view fused;
   std::vector<std::string_view> members;
 };
+
 [[nodiscard]] const std::vector<FusedName>& fused_names();
 
 /// Names of the members of `name` when a fused name occurs in it exactly once, else empty.
@@ -67,8 +69,7 @@ void plan_transformers_auto_round(const config::ModelConfig& config,
                                   const arch::Blueprint& blueprint, LoadPlan& plan);
 void plan_transformers_compressed_tensors(const config::ModelConfig& config,
                                           const arch::Blueprint& blueprint, LoadPlan& plan);
-void plan_vllm(const config::ModelConfig& config, const arch::Blueprint& blueprint,
-               LoadPlan& plan);
+void plan_vllm(const config::ModelConfig& config, const arch::Blueprint& blueprint, LoadPlan& plan);
 void plan_transformers(const config::ModelConfig& config, const arch::Blueprint& blueprint,
                        LoadPlan& plan);
 
@@ -83,10 +84,12 @@ class TargetTable {
 
  private:
   const config::QuantConfig& q_;
+
   struct Target {
     std::string text;
     int group;
   };
+
   std::vector<Target> targets_;
   std::vector<std::string> ignore_;
   PatternSet ignore_patterns_;

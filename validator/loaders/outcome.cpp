@@ -8,10 +8,14 @@ using quant::Format;
 bool spelling_loads(Loader loader, Spelling spelling, bool packed) {
   switch (spelling) {
     case Spelling::plain:
-    case Spelling::per_expert: return true;
-    case Spelling::stacked: return !packed;
-    case Spelling::gate_up_prefixed: return loader == Loader::vllm && !packed;
-    case Spelling::gate_up_suffixed: return false;
+    case Spelling::per_expert:
+      return true;
+    case Spelling::stacked:
+      return !packed;
+    case Spelling::gate_up_prefixed:
+      return loader == Loader::vllm && !packed;
+    case Spelling::gate_up_suffixed:
+      return false;
   }
   return true;
 }

@@ -7,14 +7,14 @@ namespace ckpt::loaders {
 /// What happens to one module when a plan meets what is stored.
 enum class Outcome : std::uint8_t {
   as_meant,
-  not_built,            ///< the loader has no such module (mtp)
+  not_built,  ///< the loader has no such module (mtp)
   asks_packed_has_plain,
   asks_plain_has_packed,
-  width_differs,        ///< bits in the config and on disk
+  width_differs,  ///< bits in the config and on disk
   group_differs,
-  raises,               ///< the loader stops while building it
-  absent,               ///< nothing is stored
-  unnameable,           ///< stored under a spelling this loader does not map
+  raises,      ///< the loader stops while building it
+  absent,      ///< nothing is stored
+  unnameable,  ///< stored under a spelling this loader does not map
 };
 
 /// Compares one module's decision with its stored tensors.

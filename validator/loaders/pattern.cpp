@@ -19,9 +19,12 @@ re2::RE2::Options options() {
 
 re2::RE2::Anchor re2_anchor(Anchor a) {
   switch (a) {
-    case Anchor::search: return re2::RE2::UNANCHORED;
-    case Anchor::start: return re2::RE2::ANCHOR_START;
-    default: return re2::RE2::ANCHOR_BOTH;
+    case Anchor::search:
+      return re2::RE2::UNANCHORED;
+    case Anchor::start:
+      return re2::RE2::ANCHOR_START;
+    default:
+      return re2::RE2::ANCHOR_BOTH;
   }
 }
 
@@ -93,6 +96,28 @@ int PatternSet::first_match(std::string_view name) const {
     }
   }
   return -1;
+}
+
+void PatternSet::mark_matches(std::string_view name, std::vector<bool>& matched) const {
+  const re2::StringPiece text(name.data(), name.size());
+  std::vector<int> hits;
+  re2::RE2::Set::ErrorInfo error{};
+  if (impl_->set != nullptr) {
+    if (impl_->set->Match(text, &hits, &error)) {
+      for (const int h : hits) {
+        matched[static_cast<std::size_t>(impl_->original[static_cast<std::size_t>(h)])] = true;
+      }
+      return;
+    }
+    if (error.kind == re2::RE2::Set::kNoError) return;
+  }
+  for (std::size_t i = 0; i < impl_->single.size(); ++i) {
+    const auto at = static_cast<std::size_t>(impl_->original[i]);
+    if (!matched[at] &&
+        impl_->single[i]->Match(text, 0, name.size(), re2_anchor(impl_->anchor), nullptr, 0)) {
+      matched[at] = true;
+    }
+  }
 }
 
 PatternProblem PatternSet::problem(std::size_t index) const {

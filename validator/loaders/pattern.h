@@ -16,8 +16,8 @@ enum class Anchor : std::uint8_t {
 
 enum class PatternProblem : std::uint8_t {
   none,
-  invalid,         ///< no regular expression for anybody
-  not_evaluated,   ///< Python syntax that a linear-time engine lacks, or over the budget
+  invalid,        ///< no regular expression for anybody
+  not_evaluated,  ///< Python syntax that a linear-time engine lacks, or over the budget
 };
 
 /// Many patterns from a config, matched in one pass and linear time (RE2). Immutable after
@@ -31,6 +31,8 @@ class PatternSet {
 
   /// Lowest index (the order given) of a pattern that matches, or -1.
   [[nodiscard]] int first_match(std::string_view name) const;
+  /// Sets `matched[i]` for every pattern i that matches; one pass over the name.
+  void mark_matches(std::string_view name, std::vector<bool>& matched) const;
   [[nodiscard]] PatternProblem problem(std::size_t index) const;
 
  private:

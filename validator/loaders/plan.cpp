@@ -27,8 +27,12 @@ LoadPlan make_plan(Loader loader, const config::ModelConfig& config,
   plan.loader = loader;
   plan.of_module.assign(blueprint.modules().size(), -1);
   switch (loader) {
-    case Loader::vllm: plan_vllm(config, blueprint, plan); break;
-    case Loader::transformers: plan_transformers(config, blueprint, plan); break;
+    case Loader::vllm:
+      plan_vllm(config, blueprint, plan);
+      break;
+    case Loader::transformers:
+      plan_transformers(config, blueprint, plan);
+      break;
     case Loader::sglang:
       plan.predicted = false;
       plan.why_not = "this version has no load plan for SGLang";

@@ -25,7 +25,7 @@ struct Decision {
   std::int64_t bits = 16;
   std::int64_t group_size = 0;  ///< -1 per channel
   bool sym = true;
-  std::string error;       ///< the loader raises here: the exception's type
+  std::string error;  ///< the loader raises here: the exception's type
   std::string error_text;
   std::int32_t entry = -1;  ///< override or group that decided, -1 the global scheme
 
@@ -34,7 +34,7 @@ struct Decision {
 
 /// One module as the loader builds it; fused ones have several members.
 struct PlannedModule {
-  std::string name;  ///< the loader's own name; empty when it is the blueprint's
+  std::string name;                    ///< the loader's own name; empty when it is the blueprint's
   std::vector<std::uint32_t> members;  ///< blueprint modules
   Decision decision;
 };

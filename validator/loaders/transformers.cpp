@@ -1,4 +1,5 @@
-// transformers 5.17 with auto-round 0.15.1 (inference/convert_model.py) and compressed-tensors 0.19.
+// transformers 5.17 with auto-round 0.15.1 (inference/convert_model.py) and compressed-tensors
+// 0.19.
 
 #include <fmt/format.h>
 
@@ -56,7 +57,8 @@ void plan_plain(const arch::Blueprint& blueprint, LoadPlan& plan) {
 int experts_group(const config::QuantConfig& q) {
   const auto find = [&q](auto&& wanted) {
     const auto it = std::ranges::find_if(q.groups, [&wanted](const config::ConfigGroup& g) {
-      return std::ranges::any_of(g.targets, [&](const config::Pattern& t) { return wanted(t.text); });
+      return std::ranges::any_of(g.targets,
+                                 [&](const config::Pattern& t) { return wanted(t.text); });
     });
     return it == q.groups.end() ? -1 : static_cast<int>(it - q.groups.begin());
   };
@@ -86,10 +88,9 @@ void plan_transformers_auto_round(const config::ModelConfig& config,
     const Module& m = blueprint.modules()[i];
     if (!m.linear || m.cls == ModuleClass::mtp) continue;
     Decision d;
-    const bool candidate =
-        is_linear(m) && std::ranges::any_of(blocks, [&](const std::string& b) {
-          return std::string_view(m.name).starts_with(b);
-        });
+    const bool candidate = is_linear(m) && std::ranges::any_of(blocks, [&](const std::string& b) {
+                             return std::string_view(m.name).starts_with(b);
+                           });
     if (candidate) {
       int e = table.exact(m.name);
       if (e < 0) e = table.pattern(m.name);
@@ -108,8 +109,8 @@ void plan_transformers_compressed_tensors(const config::ModelConfig& config,
   const int experts = experts_group(*config.quant);
   for (const config::ConfigGroup& g : config.quant->groups) {
     if (g.weights && (g.weights->actorder == "group" || g.weights->actorder == "dynamic")) {
-      plan.refused = fmt::format("ValidationError: actorder='{}' has been removed",
-                                 g.weights->actorder);
+      plan.refused =
+          fmt::format("ValidationError: actorder='{}' has been removed", g.weights->actorder);
     }
   }
   for (std::uint32_t i = 0; i < blueprint.modules().size(); ++i) {
@@ -131,14 +132,16 @@ void plan_transformers(const config::ModelConfig& config, const arch::Blueprint&
                        LoadPlan& plan) {
   if (!config.quant) return plan_plain(blueprint, plan);
   switch (config.quant->method) {
-    case QuantMethod::auto_round: return plan_transformers_auto_round(config, blueprint, plan);
+    case QuantMethod::auto_round:
+      return plan_transformers_auto_round(config, blueprint, plan);
     case QuantMethod::compressed_tensors:
       return plan_transformers_compressed_tensors(config, blueprint, plan);
-    case QuantMethod::unknown: return plan_plain(blueprint, plan);  // a warning, then unquantized
+    case QuantMethod::unknown:
+      return plan_plain(blueprint, plan);  // a warning, then unquantized
     default:
       plan.predicted = false;
-      plan.why_not = fmt::format("no load plan for quant_method `{}` yet",
-                                 config.quant->method_text);
+      plan.why_not =
+          fmt::format("no load plan for quant_method `{}` yet", config.quant->method_text);
   }
 }
 

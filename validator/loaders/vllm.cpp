@@ -195,8 +195,8 @@ Decision ct_linear(const TargetTable& table, const std::string& name, std::strin
     if (table.ignored(m, "")) ++ignored;
   }
   if (ignored == members.size()) return {};
-  const std::string clash = fmt::format(
-      "Found different quantization schemes for the shards of {}", name);
+  const std::string clash =
+      fmt::format("Found different quantization schemes for the shards of {}", name);
   if (ignored != 0) return ct_error(clash);
   int g = table.group(name, "");
   if (g < 0) {
@@ -280,17 +280,18 @@ void plan_vllm(const config::ModelConfig& config, const arch::Blueprint& bluepri
     return;
   }
   switch (config.quant->method) {
-    case QuantMethod::auto_round: return plan_vllm_auto_round(config, blueprint, plan);
+    case QuantMethod::auto_round:
+      return plan_vllm_auto_round(config, blueprint, plan);
     case QuantMethod::compressed_tensors:
       return plan_vllm_compressed_tensors(config, blueprint, plan);
     case QuantMethod::unknown:
-      plan.refused = fmt::format("ValueError: unknown quantization method `{}`",
-                                 config.quant->method_text);
+      plan.refused =
+          fmt::format("ValueError: unknown quantization method `{}`", config.quant->method_text);
       return;
     default:
       plan.predicted = false;
-      plan.why_not = fmt::format("no load plan for quant_method `{}` yet",
-                                 config.quant->method_text);
+      plan.why_not =
+          fmt::format("no load plan for quant_method `{}` yet", config.quant->method_text);
   }
 }
 

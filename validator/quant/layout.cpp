@@ -27,9 +27,12 @@ bool scale_dtype_known(Dtype d) {
 
 float load_scale(const IntLayout& l, const std::byte* base, std::uint64_t index) {
   switch (l.scale_dtype) {
-    case Dtype::f16: return f16_to_f32(load<std::uint16_t>(base + 2 * index));
-    case Dtype::bf16: return bf16_to_f32(load<std::uint16_t>(base + 2 * index));
-    default: return load<float>(base + 4 * index);
+    case Dtype::f16:
+      return f16_to_f32(load<std::uint16_t>(base + 2 * index));
+    case Dtype::bf16:
+      return bf16_to_f32(load<std::uint16_t>(base + 2 * index));
+    default:
+      return load<float>(base + 4 * index);
   }
 }
 
@@ -75,9 +78,8 @@ int zero_of(const PackedLinear& p, std::uint64_t row, std::uint64_t group) {
   if (l.awq_order) {
     return static_cast<int>(awq_code(p.zeros.data() + 4 * group * words_for(l.n, 4), row));
   }
-  const std::byte* base = l.zeros_row_is_out
-                              ? p.zeros.data() + 4 * group
-                              : p.zeros.data() + 4 * group * words_for(l.n, l.bits);
+  const std::byte* base = l.zeros_row_is_out ? p.zeros.data() + 4 * group
+                                             : p.zeros.data() + 4 * group * words_for(l.n, l.bits);
   const std::uint64_t stride = l.zeros_row_is_out ? l.groups : 1;
   return static_cast<int>(stream_code(base, stride, row, l.bits)) + l.zero_offset - l.code_offset;
 }

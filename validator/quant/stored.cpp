@@ -8,10 +8,19 @@ namespace {
 using arch::Spelling;
 using container::Tensor;
 
-constexpr std::array<std::string_view, kMembers> kMemberNames{
-    "weight",       "bias",         "qweight",      "qzeros",            "scales",
-    "g_idx",        "weight_packed", "weight_scale", "weight_shape",     "weight_zero_point",
-    "weight_scale_inv", "weight_global_scale", "other"};
+constexpr std::array<std::string_view, kMembers> kMemberNames{"weight",
+                                                              "bias",
+                                                              "qweight",
+                                                              "qzeros",
+                                                              "scales",
+                                                              "g_idx",
+                                                              "weight_packed",
+                                                              "weight_scale",
+                                                              "weight_shape",
+                                                              "weight_zero_point",
+                                                              "weight_scale_inv",
+                                                              "weight_global_scale",
+                                                              "other"};
 
 bool joined_out(const Stored& s, const arch::Module& m) {
   return m.part != arch::ExpertPart::down && m.part != arch::ExpertPart::none &&
@@ -139,7 +148,8 @@ class Deriver {
 template <class Visit>
 void for_each_module(const arch::Blueprint& blueprint, const arch::Placement& p, Visit&& visit) {
   const auto first = static_cast<std::size_t>(p.module);
-  const bool halves = !p.down && p.spelling != Spelling::per_expert && p.spelling != Spelling::plain;
+  const bool halves =
+      !p.down && p.spelling != Spelling::per_expert && p.spelling != Spelling::plain;
   const auto one_expert = [&](std::size_t at) {
     visit(at);
     if (halves) visit(at + 1);
@@ -157,17 +167,16 @@ void for_each_module(const arch::Blueprint& blueprint, const arch::Placement& p,
 }  // namespace
 
 std::string_view format_name(Format format) {
-  constexpr std::string_view kNames[] = {"absent",     "plain",    "gptq", "awq",   "pack-quantized",
-                                         "int-quantized", "fp8-block", "fp8", "nvfp4", "mxfp4",
-                                         "unknown"};
+  constexpr std::string_view kNames[] = {"absent",         "plain",         "gptq",      "awq",
+                                         "pack-quantized", "int-quantized", "fp8-block", "fp8",
+                                         "nvfp4",          "mxfp4",         "unknown"};
   return kNames[static_cast<std::size_t>(format)];
 }
 
 Member member_of(std::string_view suffix) {
   if (suffix.empty()) return Member::weight;
   const auto it = std::ranges::find(kMemberNames, suffix);
-  return it == kMemberNames.end() ? Member::other
-                                  : static_cast<Member>(it - kMemberNames.begin());
+  return it == kMemberNames.end() ? Member::other : static_cast<Member>(it - kMemberNames.begin());
 }
 
 std::string_view member_name(Member member) {

@@ -14,27 +14,39 @@
 namespace ckpt::quant {
 
 enum class Format : std::uint8_t {
-  absent,        ///< nothing stored
-  plain,         ///< .weight in a 16- or 32-bit float
-  gptq,          ///< .qweight [K*b/32, N], .qzeros, .scales
-  awq,           ///< .qweight [K, N/8]
-  ct_packed,     ///< .weight_packed I32 [N, ceil(K*b/32)], .weight_scale
-  ct_int,        ///< .weight I8, .weight_scale
-  fp8_block,     ///< .weight F8_E4M3, .weight_scale_inv
-  fp8,           ///< .weight F8_E4M3, .weight_scale
+  absent,     ///< nothing stored
+  plain,      ///< .weight in a 16- or 32-bit float
+  gptq,       ///< .qweight [K*b/32, N], .qzeros, .scales
+  awq,        ///< .qweight [K, N/8]
+  ct_packed,  ///< .weight_packed I32 [N, ceil(K*b/32)], .weight_scale
+  ct_int,     ///< .weight I8, .weight_scale
+  fp8_block,  ///< .weight F8_E4M3, .weight_scale_inv
+  fp8,        ///< .weight F8_E4M3, .weight_scale
   nvfp4,
   mxfp4,
-  unknown,       ///< packed tensors in no layout known here
+  unknown,  ///< packed tensors in no layout known here
 };
 [[nodiscard]] std::string_view format_name(Format format);
+
 [[nodiscard]] inline bool is_quantized(Format f) {
   return f != Format::absent && f != Format::plain;
 }
 
 /// Members a stored module may have; indices into Stored::tensor.
 enum class Member : std::uint8_t {
-  weight, bias, qweight, qzeros, scales, g_idx, weight_packed, weight_scale, weight_shape,
-  weight_zero_point, weight_scale_inv, weight_global_scale, other,
+  weight,
+  bias,
+  qweight,
+  qzeros,
+  scales,
+  g_idx,
+  weight_packed,
+  weight_scale,
+  weight_shape,
+  weight_zero_point,
+  weight_scale_inv,
+  weight_global_scale,
+  other,
 };
 inline constexpr std::size_t kMembers = static_cast<std::size_t>(Member::other) + 1;
 [[nodiscard]] Member member_of(std::string_view suffix);
@@ -46,15 +58,16 @@ inline constexpr std::size_t kMembers = static_cast<std::size_t>(Member::other) 
 struct Stored {
   Format format = Format::absent;
   arch::Spelling spelling = arch::Spelling::plain;
-  int bits = 0;                  ///< from the shapes; 0 when they do not give it
-  std::uint64_t groups = 0;      ///< groups along the inputs, from the scales; 0 unknown
+  int bits = 0;              ///< from the shapes; 0 when they do not give it
+  std::uint64_t groups = 0;  ///< groups along the inputs, from the scales; 0 unknown
   /// From the shapes: -1 one group (per channel), 0 unknown; where ceil(K/g) has several solutions
   /// the one that divides K. Compare a config's g by ceil(K/g) with `groups` instead.
   std::int64_t group_size = 0;
-  bool both = false;             ///< plain and packed members together
+  bool both = false;                            ///< plain and packed members together
   std::array<std::int32_t, kMembers> tensor{};  ///< index into Checkpoint::tensors(), -1 absent
 
   Stored() { tensor.fill(-1); }
+
   [[nodiscard]] std::int32_t at(Member m) const { return tensor[static_cast<std::size_t>(m)]; }
 };
 
@@ -68,7 +81,7 @@ struct Stranger {
 struct StoredModel {
   std::vector<Stored> modules;  ///< one per blueprint module
   std::vector<Stranger> strangers;
-  std::array<std::uint64_t, 6> prefixes{};  ///< text tensors per arch::Prefix
+  std::array<std::uint64_t, 6> prefixes{};   ///< text tensors per arch::Prefix
   std::array<std::uint64_t, 5> spellings{};  ///< expert tensors per arch::Spelling
 };
 

@@ -14,6 +14,7 @@
 
 namespace ckpt::repo {
 namespace fs = std::filesystem;
+
 namespace {
 
 std::string env(const char* name) {
@@ -100,8 +101,8 @@ Result<std::string> snapshot_folder(const std::string& id) {
   std::error_code error;
   const std::string folder = base + "/snapshots/" + commit;
   if (!is_commit(commit) || !fs::is_directory(folder, error)) {
-    return fail(ErrorKind::not_found,
-                fmt::format("{}: revision {} is not in the hub cache", shown(name), shown(revision)));
+    return fail(ErrorKind::not_found, fmt::format("{}: revision {} is not in the hub cache",
+                                                  shown(name), shown(revision)));
   }
   return folder;
 }

@@ -30,15 +30,22 @@ class Repo {
   [[nodiscard]] static Result<Repo> open(const std::string& target);
 
   [[nodiscard]] const std::string& input() const { return input_; }
+
   /// `folder`, `file` or `hf_cache`.
   [[nodiscard]] const std::string& kind() const { return kind_; }
+
   [[nodiscard]] const std::string& repo_id() const { return repo_id_; }
+
   [[nodiscard]] const std::string& revision() const { return revision_; }
+
   /// For a single-file target the file's name, else empty.
   [[nodiscard]] const std::string& single_file() const { return single_file_; }
+
   /// Sorted by name.
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
+
   [[nodiscard]] bool walk_stopped() const { return walk_stopped_; }
+
   [[nodiscard]] const Entry* find(std::string_view name) const;
 
   /// Opens a file by a name that may come from a stranger. Errors: not_found, io (leaves the repo,

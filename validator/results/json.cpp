@@ -188,10 +188,10 @@ Json incomplete_json(const std::vector<Incomplete>& list) {
 }
 
 Json run_json(const Run& run) {
-  return {{"command", run.command},     {"depth", run.depth},
-          {"fail_on", run.fail_on},     {"started", optional_text(run.started)},
+  return {{"command", run.command},       {"depth", run.depth},
+          {"fail_on", run.fail_on},       {"started", optional_text(run.started)},
           {"duration_s", run.duration_s}, {"verdict", run.verdict},
-          {"exit_code", run.exit_code}, {"incomplete", incomplete_json(run.incomplete)}};
+          {"exit_code", run.exit_code},   {"incomplete", incomplete_json(run.incomplete)}};
 }
 
 Json target_json(const Target& t) {
@@ -205,10 +205,16 @@ Json target_json(const Target& t) {
 }
 
 Json checkpoint_json(const CheckpointFacts& c) {
-  return {{"architecture", c.architecture}, {"layers", c.layers},
-          {"linear_attention_layers", c.linear_layers}, {"full_attention_layers", c.full_layers},
-          {"experts", c.experts}, {"top_k", c.top_k}, {"tensors", c.tensors},
-          {"parameters", c.parameters}, {"bytes", c.bytes}, {"shards", c.shards},
+  return {{"architecture", c.architecture},
+          {"layers", c.layers},
+          {"linear_attention_layers", c.linear_layers},
+          {"full_attention_layers", c.full_layers},
+          {"experts", c.experts},
+          {"top_k", c.top_k},
+          {"tensors", c.tensors},
+          {"parameters", c.parameters},
+          {"bytes", c.bytes},
+          {"shards", c.shards},
           {"scheme", c.scheme}};
 }
 

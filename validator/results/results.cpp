@@ -39,10 +39,9 @@ std::string Finding::fingerprint() const {
 }
 
 std::uint64_t Results::count(Severity severity) const {
-  return static_cast<std::uint64_t>(
-      std::ranges::count_if(findings, [severity](const Finding& f) {
-        return f.severity == severity && f.status == "new";
-      }));
+  return static_cast<std::uint64_t>(std::ranges::count_if(findings, [severity](const Finding& f) {
+    return f.severity == severity && f.status == "new";
+  }));
 }
 
 }  // namespace ckpt::results

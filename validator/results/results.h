@@ -38,7 +38,12 @@ struct Location {
 
 /// What one loader does with the checkpoint because of a finding.
 enum class LoaderState : std::uint8_t {
-  loads_as_meant, slow_path, wrong_weights, wrong_output, does_not_load, not_predicted,
+  loads_as_meant,
+  slow_path,
+  wrong_weights,
+  wrong_output,
+  does_not_load,
+  not_predicted,
 };
 [[nodiscard]] std::string_view loader_state_name(LoaderState state);   ///< `does_not_load`
 [[nodiscard]] std::string_view loader_state_words(LoaderState state);  ///< `does not load`
@@ -137,11 +142,11 @@ struct Distribution {
 
 struct LayerMetrics {
   int layer = 0;
-  std::string kind;             ///< `linear_attention`, `full_attention`
-  double local_error = 0;       ///< ||cand(x_ref) - ref(x_ref)|| / ||ref(x_ref) - x_ref||
+  std::string kind;                 ///< `linear_attention`, `full_attention`
+  double local_error = 0;           ///< ||cand(x_ref) - ref(x_ref)|| / ||ref(x_ref) - x_ref||
   double local_error_residual = 0;  ///< the same difference over ||ref(x_ref)||
-  double propagated_error = 0;  ///< ||h_cand - h_ref|| / ||h_ref|| after the layer
-  double hidden_norm = 0;       ///< ||h_ref|| after the layer
+  double propagated_error = 0;      ///< ||h_cand - h_ref|| / ||h_ref|| after the layer
+  double hidden_norm = 0;           ///< ||h_ref|| after the layer
   double router_overlap_local = 1;  ///< mean |top-k_ref ∩ top-k_cand| / k, reference inputs
   double router_overlap = 1;        ///< the same along the way
   double router_set_agreement = 1;  ///< share of tokens with the same set, along the way
@@ -156,7 +161,7 @@ struct ExpertMetrics {
   double saliency = 0;          ///< REAP S_j = mean g * ||E(x)||
   double output_norm = 0;       ///< super-expert score, mean ||E(x)||
   double mean_gate = 0;
-  bool super_expert = false;    ///< among the top 0.05 % by output_norm
+  bool super_expert = false;  ///< among the top 0.05 % by output_norm
 };
 
 struct NonFinite {

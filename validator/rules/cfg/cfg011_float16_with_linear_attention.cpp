@@ -1,0 +1,57 @@
+#include "validator/rules/places.h"
+
+#include <algorithm>
+
+namespace ckpt::rules {
+namespace {
+
+bool has_linear_attention(const config::ModelConfig& c) {
+  return c.supported &&
+         std::ranges::find(c.text.layer_types, config::LayerType::linear_attention) !=
+             c.text.layer_types.end();
+}
+
+void run(const RuleInput& in, const Emit& emit) {
+  if (!has_linear_attention(*in.config)) return;
+  for (const config::DtypeField& f : in.config->dtypes) {
+    if (f.value != "float16" && f.value != "torch.float16" && f.value != "half") continue;
+    Draft draft;
+    draft.message = "the declared dtype is float16";
+    draft.subject = f.pointer;
+    results::Location w = at_json("config.json", f.pointer, f.member.value);
+    w.note = "linear-attention states exceed 65504, the float16 maximum";
+    draft.where.push_back(std::move(w));
+    draft.effects = {
+        {"vllm", results::LoaderState::wrong_output, "NaN, seen as `!!!!!!!`"},
+        {"transformers", results::LoaderState::wrong_output, "NaN with dtype=\"auto\""}};
+    draft.fix = "write \"bfloat16\"";
+    draft.repairable = true;
+    emit(std::move(draft));
+  }
+}
+
+}  // namespace
+
+extern const Rule kCFG011;
+const Rule kCFG011{
+    .code = "CFG011",
+    .name = "float16-with-linear-attention",
+    .severity = results::Severity::error,
+    .repairable = true,
+    .what =
+        "No declared dtype (`dtype`, `torch_dtype`; top level, text_config, vision_config) "
+        "is float16 in a model with linear-attention layers.",
+    .why =
+        "Gated DeltaNet models are trained in BF16; several publishers report NaN or "
+        "`!!!!!!!` output in float16 (maximum 65504). vLLM refuses float16 only for other "
+        "models, so it runs and overflows; transformers with dtype=\"auto\" follows the "
+        "config. auto-round exports with format auto_gptq or auto_awq write float16 "
+        "whatever the model was.",
+    .bad = "\"torch_dtype\": \"float16\"",
+    .good = "\"torch_dtype\": \"bfloat16\"",
+    .fix = "write \"bfloat16\"",
+    .sources = "cards 000 to 002; auto-round 0.15.1 exports (ran); loaders 2.9; architecture 9",
+    .run = run,
+};
+
+}  // namespace ckpt::rules

@@ -1,0 +1,78 @@
+#include "validator/rules/places.h"
+
+#include <fmt/format.h>
+
+namespace ckpt::rules {
+namespace {
+
+struct Wanted {
+  quant::Member member;
+  Shape shape;
+};
+
+std::vector<Wanted> wanted(const arch::Module& m, const quant::Stored& s) {
+  if (m.shape.size() != 2 || s.groups == 0 || s.bits == 0) return {};
+  const bool joined = s.spelling != arch::Spelling::plain &&
+                      s.spelling != arch::Spelling::per_expert && m.part != arch::ExpertPart::down;
+  const std::uint64_t n = m.shape[0] * (joined ? 2 : 1);
+  const std::uint64_t zeros = (n * static_cast<std::uint64_t>(s.bits) + 31) / 32;
+  switch (s.format) {
+    case quant::Format::gptq:
+    case quant::Format::awq:
+      return {{quant::Member::scales, {s.groups, n}}, {quant::Member::qzeros, {s.groups, zeros}}};
+    case quant::Format::ct_packed:
+      if (s.groups == 1) return {{quant::Member::weight_zero_point, {zeros, s.groups}}};
+      return {{quant::Member::weight_scale, {n, s.groups}},
+              {quant::Member::weight_zero_point, {zeros, s.groups}}};
+    default:
+      return {};
+  }
+}
+
+void run(const RuleInput& in, const Emit& emit) {
+  if (in.stored == nullptr) return;
+  for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
+    const quant::Stored& s = in.stored->modules[i];
+    const arch::Module& m = in.blueprint->modules()[i];
+    if (m.cls == arch::ModuleClass::router || m.cls == arch::ModuleClass::shared_expert_gate)
+      continue;
+    for (const Wanted& w : wanted(m, s)) {
+      if (s.at(w.member) < 0) continue;
+      const auto at = static_cast<std::uint32_t>(s.at(w.member));
+      Shape have = in.checkpoint->tensors()[at].shape;
+      if (s.spelling == arch::Spelling::stacked && have.size() == 3) have.erase(have.begin());
+      if (have == w.shape) continue;
+      Draft draft;
+      draft.message = fmt::format("`{}` is [{}], the other tensors of the module ask for [{}]",
+                                  quant::member_name(w.member), fmt::join(have, ", "),
+                                  fmt::join(w.shape, ", "));
+      draft.subject = m.name;
+      draft.where.push_back(at_tensor(in, at));
+      draft.effects = {{"vllm", results::LoaderState::does_not_load, "the shapes do not fit"},
+                       {"transformers", results::LoaderState::wrong_output,
+                        "RuntimeError, or wrong zero points"}};
+      draft.fix = "quantize the module again";
+      emit(std::move(draft));
+    }
+  }
+}
+
+}  // namespace
+
+extern const Rule kMAP005;
+const Rule kMAP005{
+    .code = "MAP005",
+    .name = "scales-or-zeros-shape",
+    .severity = results::Severity::error,
+    .what = "Scales are [G, N] and packed zeros [G, N*bits/32] (compressed-tensors: [N, G]).",
+    .why =
+        "A shape that does not fit belongs to another module or group size; loaders stop on"
+        " it, or read zeros of the wrong columns.",
+    .bad = ".qzeros [1, 4] beside .scales [2, 64] at 4 bits",
+    .good = ".qzeros [2, 8] beside .scales [2, 64]",
+    .fix = "quantize the module again",
+    .sources = "formats 3.1, 5.2",
+    .run = run,
+};
+
+}  // namespace ckpt::rules

@@ -1,0 +1,30 @@
+#include "validator/rules/places.h"
+
+namespace ckpt::rules {
+namespace {
+
+/// Gates are judged where the metrics are made (pipeline/gates.cpp), which emits with this code.
+void run(const RuleInput&, const Emit&) {}
+
+}  // namespace
+
+extern const Rule kNUM001;
+const Rule kNUM001{
+    .code = "NUM001",
+    .name = "divergence-above-gate",
+    .severity = results::Severity::error,
+    .needs = Needs::forward,
+    .what =
+        "A divergence from the reference (KL, JS, TV; any statistic of it) stays within its"
+        " gate.",
+    .why =
+        "The candidate answers differently from the BF16 model more often than its "
+        "publisher allows. KL measures how much changed, not how good the model is.",
+    .bad = "kl.mean 0.031 with --gate 'kl.mean<=0.014'",
+    .good = "kl.mean 0.011",
+    .fix = "keep the costliest layers or experts at more bits",
+    .sources = "metrics, sections 1 and 4",
+    .run = run,
+};
+
+}  // namespace ckpt::rules

@@ -1,0 +1,82 @@
+#include "validator/rules/places.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+namespace ckpt::rules {
+namespace {
+
+std::string entry_for(const RuleInput& in, const arch::Module& m) {
+  if (in.config->quant->method == config::QuantMethod::compressed_tensors) {
+    return fmt::format("add `{}` and its like to `ignore`", m.name);
+  }
+  std::string key = m.name;
+  if (const std::size_t at = key.find("layers."); at != std::string::npos && m.layer >= 0) {
+    const std::size_t from = at + 7;
+    key.replace(from, key.find('.', from) - from, "*");
+  }
+  return fmt::format("add \"{}\": {{\"bits\": 16}}", key);
+}
+
+void report(const RuleInput& in, const Emit& emit, arch::ModuleClass cls,
+            const std::vector<std::uint32_t>& modules) {
+  const arch::Module& first = in.blueprint->modules()[modules[0]];
+  const std::int32_t tensor = in.stored->modules[modules[0]].at(quant::Member::weight);
+  const Dtype dtype = in.checkpoint->tensors()[static_cast<std::size_t>(tensor)].dtype;
+  Draft draft;
+  draft.message = fmt::format("{} {} stored in {}, the config says {}-bit",
+                              counted(modules.size(), cls), modules.size() == 1 ? "is" : "are",
+                              dtype_name(dtype), in.intent->decision(modules[0])->bits);
+  draft.subject = std::string(arch::class_name(cls));
+  draft.count = modules.size();
+  for (const std::uint32_t m : modules) add_place(draft, at_module(in, m));
+  draft.effects = effects_on(in, modules);
+  if (draft.effects.empty()) {
+    draft.effects.push_back({"older vllm (0.17), sglang", results::LoaderState::wrong_output,
+                             "build it quantized: the weights are not loaded, the output is NaN"});
+  }
+  draft.fix = entry_for(in, first);
+  draft.repairable = true;
+  emit(std::move(draft));
+}
+
+void run(const RuleInput& in, const Emit& emit) {
+  if (in.stored == nullptr || !in.config->quant || !in.intent->predicted) return;
+  std::set<std::uint32_t> explained;  // modules whose finding is another rule's cause
+  for (const std::uint32_t m : undeclared_vision(in)) explained.insert(m);
+  for (const DeadOverride& d : dead_overrides(in)) {
+    const std::int32_t m = d.repaired.empty() ? -1 : in.blueprint->find(d.repaired);
+    if (m >= 0) explained.insert(static_cast<std::uint32_t>(m));
+  }
+  ModulesByClass found;
+  for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
+    const loaders::Decision* d = in.intent->decision(i);
+    if (d == nullptr || !d->quantized || in.stored->modules[i].format != quant::Format::plain)
+      continue;
+    if (!explained.contains(i)) found[in.blueprint->modules()[i].cls].push_back(i);
+  }
+  for (const auto& [cls, modules] : found) report(in, emit, cls, modules);
+}
+
+}  // namespace
+
+extern const Rule kQNT005;
+const Rule kQNT005{
+    .code = "QNT005",
+    .name = "unquantized-module-not-excluded",
+    .severity = results::Severity::error,
+    .repairable = true,
+    .what = "Every module stored in 16 bits is excluded from quantization by the config.",
+    .why =
+        "A loader that believes the config builds the module quantized and asks for "
+        "`.qweight`: vLLM stops, transformers fills it with random values. Routers are "
+        "built without a config in vLLM 0.33, but in 0.17 an unlisted router gave NaN.",
+    .bad = "routers stored BF16, no entry for `mlp.gate`",
+    .good = "\"model.language_model.layers.*.mlp.gate\": {\"bits\": 16}",
+    .fix = "exclude the modules: {\"bits\": 16}",
+    .sources = "card 002, erratum 4; loaders 2.6, 7 and QC033",
+    .run = run,
+};
+
+}  // namespace ckpt::rules

@@ -1,0 +1,54 @@
+#include "validator/rules/places.h"
+
+#include <fmt/format.h>
+
+namespace ckpt::rules {
+namespace {
+
+bool has_rule_of_its_own(arch::ModuleClass cls) {
+  return cls == arch::ModuleClass::router || cls == arch::ModuleClass::shared_expert_gate ||
+         cls == arch::ModuleClass::vision;
+}
+
+void run(const RuleInput& in, const Emit& emit) {
+  if (in.stored == nullptr || !in.config->quant || !in.intent->predicted) return;
+  ModulesByClass found;
+  for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
+    const loaders::Decision* d = in.intent->decision(i);
+    const arch::ModuleClass cls = in.blueprint->modules()[i].cls;
+    if (d == nullptr || d->quantized || !quant::is_quantized(in.stored->modules[i].format))
+      continue;
+    if (!has_rule_of_its_own(cls)) found[cls].push_back(i);
+  }
+  for (const auto& [cls, modules] : found) {
+    Draft draft;
+    draft.message =
+        fmt::format("{} stored packed, the config says 16 bits", counted(modules.size(), cls));
+    draft.subject = std::string(arch::class_name(cls));
+    draft.count = modules.size();
+    for (const std::uint32_t m : modules) add_place(draft, at_module(in, m));
+    draft.effects = effects_on(in, modules);
+    draft.fix = "state the stored width in the config, or store the modules unquantized";
+    emit(std::move(draft));
+  }
+}
+
+}  // namespace
+
+extern const Rule kQNT006;
+const Rule kQNT006{
+    .code = "QNT006",
+    .name = "quantized-module-excluded",
+    .severity = results::Severity::error,
+    .what = "No module that the config keeps at 16 bits is stored packed.",
+    .why =
+        "The loader builds a plain module and finds no parameter for `.qweight`: vLLM "
+        "stops, transformers leaves it random.",
+    .bad = "{\"bits\": 16} for a module stored as .qweight",
+    .good = "an entry that states the stored width",
+    .fix = "remove the entry, or store the module unquantized",
+    .sources = "loaders, section 1",
+    .run = run,
+};
+
+}  // namespace ckpt::rules

@@ -1,0 +1,124 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "validator/base/limits.h"
+#include "validator/rules/rule.h"
+
+namespace ckpt::rules {
+
+#define CKPT_RULE(code) extern const Rule k##code;
+#include "validator/rules/rules.inc"
+#undef CKPT_RULE
+
+namespace {
+
+constexpr std::array kRules{
+#define CKPT_RULE(code) &k##code,
+#include "validator/rules/rules.inc"
+#undef CKPT_RULE
+};
+
+results::Finding finding_of(const Rule& rule, Draft&& draft) {
+  results::Finding f;
+  f.code = std::string(rule.code);
+  f.name = std::string(rule.name);
+  f.severity = draft.severity.value_or(rule.severity);
+  f.message = std::move(draft.message);
+  f.subject = std::move(draft.subject);
+  f.count = draft.count;
+  f.where = std::move(draft.where);
+  f.effects = std::move(draft.effects);
+  f.fix = std::move(draft.fix);
+  f.repairable = draft.repairable;
+  return f;
+}
+
+/// Breaks `text` into lines of at most `width`, indented.
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t width = 96) {
+  std::string out;
+  std::string line;
+  const std::string margin(indent, ' ');
+  const auto flush = [&] {
+    if (!line.empty()) out += margin + line + "\n";
+    line.clear();
+  };
+  while (!text.empty()) {
+    const std::size_t space = text.find(' ');
+    const std::string_view word = text.substr(0, space);
+    if (!line.empty() && indent + line.size() + 1 + word.size() > width) flush();
+    if (!line.empty()) line += ' ';
+    line += word;
+    if (space == std::string_view::npos) break;
+    text.remove_prefix(space + 1);
+  }
+  flush();
+  return out;
+}
+
+std::string_view needs_words(Needs needs) {
+  switch (needs) {
+    case Needs::headers:
+      return "headers and configs";
+    case Needs::values:
+      return "weight values (small checkpoints always, large ones with --deep)";
+    case Needs::forward:
+      return "a forward pass (ckpt-check kl)";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string_view status_name(Status status) {
+  constexpr std::string_view kNames[] = {"preview", "stable", "deprecated"};
+  return kNames[static_cast<std::size_t>(status)];
+}
+
+std::span<const Rule* const> all_rules() {
+  return kRules;
+}
+
+const Rule* find_rule(std::string_view code) {
+  const auto it = std::ranges::find_if(kRules, [code](const Rule* r) { return r->code == code; });
+  return it == kRules.end() ? nullptr : *it;
+}
+
+std::vector<results::Finding> run_rules(RuleInput& in, std::vector<results::Incomplete>& skipped,
+                                        std::uint64_t& ran) {
+  ran = 0;
+  for (const Rule* rule : kRules) {
+    if (rule->needs == Needs::forward) continue;
+    if (rule->needs == Needs::values && in.values == nullptr) {
+      skipped.push_back({std::string(rule->code), "needs the weight values (--deep)"});
+      continue;
+    }
+    ++ran;
+    std::vector<results::Finding> found;
+    rule->run(in, [&](Draft draft) { found.push_back(finding_of(*rule, std::move(draft))); });
+    std::ranges::move(found, std::back_inserter(in.earlier));
+  }
+  return std::move(in.earlier);
+}
+
+std::string explain_text(const Rule& r) {
+  std::string out = fmt::format("{}  {}\n\n", r.code, r.name);
+  out += fmt::format("  severity  {}\n  group     {}\n  status    {}, since {}\n  reads     {}\n",
+                     results::severity_name(r.severity), r.code.substr(0, 3), status_name(r.status),
+                     r.since, needs_words(r.needs));
+  out += fmt::format("  repair    {}\n",
+                     r.repairable ? "possible without touching a weight" : "by hand");
+  const auto section = [&out](std::string_view title, std::string_view text) {
+    out += fmt::format("\n{}\n{}", title, wrapped(text, 2));
+  };
+  section("What it checks", r.what);
+  section("Why it matters", r.why);
+  section("Fails", r.bad);
+  section("Passes", r.good);
+  section("How to fix it", r.fix);
+  section("Sources", r.sources);
+  return out;
+}
+
+}  // namespace ckpt::rules

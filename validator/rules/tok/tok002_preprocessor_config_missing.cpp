@@ -1,0 +1,43 @@
+#include "validator/rules/places.h"
+
+namespace ckpt::rules {
+namespace {
+
+void run(const RuleInput& in, const Emit& emit) {
+  if (!in.repo->single_file().empty() || !in.config->vision) return;
+  if (in.repo->find("preprocessor_config.json") != nullptr) return;
+  const bool unified = in.repo->find("processor_config.json") != nullptr;
+  Draft draft;
+  draft.message = unified ? "`preprocessor_config.json` is missing, only the unified file is there"
+                          : "`preprocessor_config.json` is missing";
+  draft.subject = "preprocessor_config.json";
+  results::Location w;
+  w.file = "preprocessor_config.json";
+  draft.where.push_back(std::move(w));
+  draft.effects.push_back({"image input", results::LoaderState::does_not_load,
+                           "images cannot be prepared; vLLM may stop at start"});
+  draft.fix = "copy the file from the base model";
+  draft.repairable = true;
+  emit(std::move(draft));
+}
+
+}  // namespace
+
+extern const Rule kTOK002;
+const Rule kTOK002{
+    .code = "TOK002",
+    .name = "preprocessor-config-missing",
+    .severity = results::Severity::warning,
+    .repairable = true,
+    .what = "A vision-language repo has preprocessor_config.json.",
+    .why =
+        "vLLM and transformers need it to prepare images; the model starts as text only, or"
+        " not at all.",
+    .bad = "a ForConditionalGeneration repo without preprocessor_config.json",
+    .good = "the file of the base model",
+    .fix = "copy preprocessor_config.json from the base model",
+    .sources = "loaders, section 6, TK003",
+    .run = run,
+};
+
+}  // namespace ckpt::rules

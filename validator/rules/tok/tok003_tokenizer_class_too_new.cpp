@@ -1,0 +1,44 @@
+#include "validator/rules/places.h"
+
+#include <fmt/format.h>
+
+namespace ckpt::rules {
+namespace {
+
+void run(const RuleInput& in, const Emit& emit) {
+  if (!in.tokenizer_config.document) return;
+  const json::Value v = in.tokenizer_config.document->root().find("tokenizer_class");
+  const auto name = v.string();
+  if (!name || (*name != "TokenizersBackend" && *name != "PythonBackend")) return;
+  Draft draft;
+  draft.message = fmt::format("`{}` is known to transformers 5 only", *name);
+  draft.subject = "tokenizer_class";
+  draft.where.push_back(at_json("tokenizer_config.json", "/tokenizer_class", v));
+  draft.effects.push_back({"transformers 4", results::LoaderState::does_not_load,
+                           "and engines that build on it: the tokenizer does not load"});
+  draft.fix = "write \"Qwen2TokenizerFast\"";
+  draft.repairable = true;
+  emit(std::move(draft));
+}
+
+}  // namespace
+
+extern const Rule kTOK003;
+const Rule kTOK003{
+    .code = "TOK003",
+    .name = "tokenizer-class-too-new",
+    .severity = results::Severity::warning,
+    .repairable = true,
+    .what = "`tokenizer_class` is a class that transformers 4 knows too.",
+    .why =
+        "transformers 5 writes `TokenizersBackend` for a generic fast tokenizer; "
+        "transformers 4, and engines that build on it, stop with \"Tokenizer class "
+        "TokenizersBackend does not exist\".",
+    .bad = "\"tokenizer_class\": \"TokenizersBackend\"",
+    .good = "\"tokenizer_class\": \"Qwen2TokenizerFast\"",
+    .fix = "write \"Qwen2TokenizerFast\"",
+    .sources = "card 002, erratum 1; loaders, section 6",
+    .run = run,
+};
+
+}  // namespace ckpt::rules

@@ -1,0 +1,46 @@
+#include "validator/rules/places.h"
+
+#include <fmt/format.h>
+
+#include "validator/base/text.h"
+
+namespace ckpt::rules {
+namespace {
+
+void run(const RuleInput& in, const Emit& emit) {
+  for (const ValueFact& f : in.values->facts) {
+    if (!(is_scale(in, f) && f.zero > 0)) continue;
+    const container::Tensor& t = in.checkpoint->tensors()[f.tensor];
+    Draft draft;
+    draft.message = fmt::format("{} of {} scales are zero, first at index {}", with_commas(f.zero),
+                                with_commas(f.elements), f.first_zero);
+    draft.subject = shown(t.name);
+    draft.where.push_back(at_tensor(in, f.tensor));
+    draft.effects = {
+        {"all", results::LoaderState::wrong_output, "these groups of weights are zero"}};
+    draft.fix = "quantize the module again";
+    emit(std::move(draft));
+  }
+}
+
+}  // namespace
+
+extern const Rule kVAL003;
+const Rule kVAL003{
+    .code = "VAL003",
+    .name = "scale-is-zero",
+    .severity = results::Severity::warning,
+    .needs = Needs::values,
+    .what = "No quantization scale is exactly zero.",
+    .why =
+        "A zero scale makes its whole group of weights zero. For one expert the KL is about"
+        " 1.5e-3: invisible without a comparison. Negative scales are normal in AutoRound "
+        "files (about half) and are not flagged.",
+    .bad = "a 0 in .scales",
+    .good = "scales of at least 1e-5 in magnitude",
+    .fix = "quantize the module again",
+    .sources = "loaders NUM003, 3.1 (ran); formats 3.4",
+    .run = run,
+};
+
+}  // namespace ckpt::rules
