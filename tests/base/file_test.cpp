@@ -125,14 +125,19 @@ TEST_CASE("file: only regular files open, and a FIFO without writer does not blo
   const Scratch s;
   REQUIRE(::mkfifo(s.at("fifo").c_str(), 0600) == 0);
   fs::create_directory(s.at("folder"));
-  for (const auto& [path, word] : {std::pair{s.at("fifo"), "FIFO"},
-                                   {s.at("folder"), "directory"},
-                                   {std::string("/dev/null"), "device"}}) {
-    CAPTURE(path);
-    const auto file = open_file(path);
+
+  struct Case {
+    std::string path;
+    const char* word;
+  };
+
+  for (const Case& c : {Case{s.at("fifo"), "FIFO"}, Case{s.at("folder"), "directory"},
+                        Case{"/dev/null", "device"}}) {
+    CAPTURE(c.path);
+    const auto file = open_file(c.path);
     REQUIRE_FALSE(file);
     CHECK(file.error().kind == ErrorKind::io);
-    CHECK(file.error().message.find(word) != std::string::npos);
+    CHECK(file.error().message.find(c.word) != std::string::npos);
   }
   for (const bool beneath : {false, true}) {
     CHECK_FALSE(open_file_at(s.fd(), "fifo", beneath));

@@ -1,0 +1,3 @@
+if(CKPT_FUZZ)
+  add_subdirectory(fuzz)
+endif()
