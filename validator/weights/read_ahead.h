@@ -1,0 +1,52 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "validator/weights/model.h"
+
+namespace ckpt::weights {
+
+/// One module to be read, or some rows of it.
+struct Request {
+  const Model* model = nullptr;
+  std::uint32_t module = 0;
+  std::uint64_t row_begin = 0;
+  std::uint64_t row_end = 0;  ///< 0: the whole weight
+};
+
+/// Reads modules in a fixed order on a thread of its own, so that the next bytes come in while the
+/// last ones compute. At most `budget_bytes` wait at a time, or one module if that is larger.
+/// next() is called from one thread; the models must outlive this.
+class ReadAhead {
+ public:
+  ReadAhead(std::vector<Request> requests, std::uint64_t budget_bytes);
+  ~ReadAhead();
+  ReadAhead(const ReadAhead&) = delete;
+  ReadAhead& operator=(const ReadAhead&) = delete;
+
+  /// The next module in order. Errors: those of Model::load; internal past the end.
+  [[nodiscard]] Result<Parameter> next();
+
+  /// Bytes handed out so far.
+  [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
+
+ private:
+  void work(const std::stop_token& stop);
+
+  std::vector<Request> requests_;
+  std::uint64_t budget_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::deque<Result<Parameter>> ready_;
+  std::uint64_t waiting_bytes_ = 0;
+  std::uint64_t bytes_read_ = 0;
+  std::size_t taken_ = 0;
+  std::jthread reader_;
+};
+
+}  // namespace ckpt::weights
