@@ -15,7 +15,7 @@ extern const Rule kCFG003;
 const Rule kCFG003{
     .code = "CFG003",
     .name = "architecture-unknown",
-    .severity = results::Severity::error,
+    .severity = results::Severity::warning,
     .what = "`architectures` names a class ckpt-check knows.",
     .why =
         "Without a blueprint the tensors cannot be judged: this run is incomplete, which is"

@@ -1,0 +1,27 @@
+#include <fmt/format.h>
+
+#include "reports/reports.h"
+#include "reports/screen.h"
+
+namespace ckpt::reports {
+
+std::string concise(const results::Results& r) {
+  std::string out;
+  for (const results::Finding& f : r.findings) {
+    std::string place;
+    if (!f.where.empty()) {
+      const results::Location& w = f.where.front();
+      place = w.line != 0 ? fmt::format("{}:{}:{}", w.file, w.line, w.column) : w.file;
+    }
+    out += fmt::format("{}: {} {} {}: {}{}\n", place.empty() ? r.target.input : place,
+                       results::severity_name(f.severity), f.code, f.name, f.message,
+                       f.repairable ? " [*]" : "");
+  }
+  out += fmt::format("{}: {}, {}, {}\n", r.run.verdict,
+                     plural(r.count(results::Severity::error), "error"),
+                     plural(r.count(results::Severity::warning), "warning"),
+                     fmt::format("{} info", r.count(results::Severity::info)));
+  return out;
+}
+
+}  // namespace ckpt::reports

@@ -1,0 +1,29 @@
+#pragma once
+// Colour, wrapping and small words for the text report.
+
+#include <string>
+#include <string_view>
+
+#include "reports/reports.h"
+
+namespace ckpt::reports {
+
+enum class Paint : std::uint8_t { none, red, yellow, cyan, green, bold };
+
+/// `text` in a colour when colour is on. Colour never carries meaning alone.
+[[nodiscard]] std::string paint(Paint paint, std::string_view text, const TextOptions& options);
+
+/// `text` broken at spaces to the screen's width; continuation lines begin with `indent` spaces.
+[[nodiscard]] std::string wrap(std::string_view text, std::size_t first_column, std::size_t indent,
+                               std::size_t width);
+
+/// `1 error`, `2 errors`.
+[[nodiscard]] std::string plural(std::uint64_t n, std::string_view word);
+
+/// `0.7 s`, `4 min 6 s`.
+[[nodiscard]] std::string duration(double seconds);
+
+/// The metrics part of the `kl` screen.
+[[nodiscard]] std::string kl_text(const results::Results& results, const TextOptions& options);
+
+}  // namespace ckpt::reports

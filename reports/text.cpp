@@ -1,0 +1,242 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/reports.h"
+#include "reports/screen.h"
+#include "validator/base/text.h"
+
+namespace ckpt::reports {
+namespace {
+
+using results::Finding;
+using results::LoaderState;
+using results::Location;
+using results::Results;
+using results::Severity;
+
+constexpr std::size_t kLabel = 12;  // width of the identity block's first column
+
+Paint severity_paint(Severity s) {
+  switch (s) {
+    case Severity::error:
+      return Paint::red;
+    case Severity::warning:
+      return Paint::yellow;
+    case Severity::info:
+      return Paint::cyan;
+  }
+  return Paint::none;
+}
+
+std::string row(std::string_view label, std::string_view text, const TextOptions& o) {
+  return fmt::format("  {:<{}}{}\n", label, kLabel, wrap(text, kLabel + 2, kLabel + 2, o.width));
+}
+
+std::string identity(const Results& r, const TextOptions& o) {
+  const results::CheckpointFacts& c = r.checkpoint;
+  std::string out;
+  if (!c.architecture.empty()) out += row("model", c.architecture, o);
+  if (c.layers != 0) {
+    std::string shape = fmt::format("{} layers ({} linear attention, {} full)", c.layers,
+                                    c.linear_layers, c.full_layers);
+    if (c.experts != 0) {
+      shape += fmt::format(", {} experts, top {}{}", c.experts, c.top_k,
+                           c.shared_expert ? ", 1 shared" : "");
+    }
+    out += row("", shape, o);
+  }
+  if (!c.scheme.empty()) {
+    out += row("scheme", c.scheme + (c.kept.empty() ? "" : "; " + c.kept + " at 16 bits"), o);
+  }
+  out += row(
+      "size",
+      fmt::format("{} in {}, {} tensors, {:.{}f} B parameters", bytes_text(c.bytes),
+                  plural(c.shards, "shard"), with_commas(c.tensors),
+                  static_cast<double>(c.parameters) / 1e9, c.parameters > 10'000'000'000 ? 1 : 3),
+      o);
+  if (!r.target.repo_id.empty()) {
+    out += row("from", fmt::format("{} at {}", r.target.repo_id, r.target.revision), o);
+  }
+  return out + "\n";
+}
+
+std::string place_text(const Location& w) {
+  if (w.line != 0) return fmt::format("{}:{}:{}", w.file, w.line, w.column);
+  std::string out = w.file;
+  if (w.byte_offset && w.tensor.empty())
+    out += fmt::format(", byte {}", with_commas(*w.byte_offset));
+  if (out.empty()) out = w.module;
+  return out;
+}
+
+/// The source line with the caret below, shortened around the marked part.
+std::string excerpt(const Location& w, const TextOptions& o) {
+  const std::string number = std::to_string(w.line);
+  const std::string margin(number.size(), ' ');
+  std::string line = shown(w.source_line, 4000);
+  std::size_t begin = w.column - 1;
+  std::size_t length =
+      w.end_line == w.line && w.end_column > w.column ? w.end_column - w.column : 1;
+  const std::size_t room = o.width - number.size() - 4;
+  if (display_length(line) > room) {
+    // Only lines of plain ASCII can be cut by columns; others lose their tail.
+    const std::size_t from = begin > room / 3 ? begin - room / 3 : 0;
+    line = line.substr(std::min(from, line.size()), room);
+    begin -= from;
+  }
+  length = std::min(length, room > begin ? room - begin : 1);
+  std::string carets = std::string(begin, ' ') + std::string(std::max<std::size_t>(length, 1), '^');
+  const std::string bar = paint(Paint::cyan, fmt::format("{} |", margin), o);
+  std::string out = fmt::format("{}\n", bar);
+  out += fmt::format("{} {}\n", paint(Paint::cyan, number + " |", o), line);
+  const std::size_t column = number.size() + 3 + begin + length + 1;
+  out += fmt::format(
+      "{} {}{}\n", bar, paint(Paint::red, carets, o),
+      w.note.empty() ? "" : " " + wrap(w.note, column, number.size() + 3, o.width + 40));
+  return out;
+}
+
+std::string stored_line(const Location& w, const TextOptions& o) {
+  const std::string name = w.tensor.empty() ? w.module : w.tensor;
+  if (name.empty()) return w.note.empty() ? "" : fmt::format("    | {}\n", w.note);
+  std::string dtype;
+  if (!w.dtype.empty()) dtype = fmt::format("   {} [{}]", w.dtype, fmt::join(w.shape, ", "));
+  return fmt::format("    | {}{}\n", shorten_middle(name, o.width - 6 - dtype.size()), dtype);
+}
+
+std::string places(const Finding& f, const TextOptions& o) {
+  std::string out;
+  const std::uint64_t n = std::min<std::uint64_t>(f.where.size(), o.show);
+  for (std::uint64_t i = 0; i < n; ++i) {
+    const Location& w = f.where[i];
+    out += fmt::format("  {} {}\n", paint(Paint::cyan, "-->", o), place_text(w));
+    out += w.line != 0 && !w.source_line.empty() ? excerpt(w, o) : stored_line(w, o);
+  }
+  if (f.count > n && n != 0) {
+    out += fmt::format("    = and {} more{}\n", with_commas(f.count - n),
+                       f.where.size() > n ? "   (--show all)" : "");
+  }
+  return out;
+}
+
+std::string finding_text(const Finding& f, const TextOptions& o) {
+  const std::string head = fmt::format("{}[{}]", results::severity_name(f.severity), f.code);
+  const std::size_t column = head.size() + f.name.size() + 3;
+  std::string out = fmt::format("{} {}: {}\n", paint(severity_paint(f.severity), head, o), f.name,
+                                paint(Paint::bold, wrap(f.message, column, 4, o.width), o));
+  out += places(f, o);
+  for (std::size_t i = 0; i < f.effects.size(); ++i) {
+    const results::Effect& e = f.effects[i];
+    bool same_as_before = i > 0 && f.effects[i - 1].text == e.text;
+    if (same_as_before) continue;
+    std::string who = e.loader;
+    for (std::size_t j = i + 1; j < f.effects.size() && f.effects[j].text == e.text; ++j) {
+      who += ", " + f.effects[j].loader;
+    }
+    out += fmt::format("    = effect  {}\n",
+                       wrap(fmt::format("{}: {}", who, e.text), 14, 14, o.width));
+  }
+  if (!f.fix.empty()) {
+    out += fmt::format("    = fix     {}{}\n", wrap(f.fix, 14, 14, o.width - 14),
+                       f.repairable ? "   [repairable]" : "");
+  }
+  return out + "\n";
+}
+
+std::string loaders_text(const Results& r, const TextOptions& o) {
+  std::string out;
+  for (const results::LoaderOutcome& l : r.loaders) {
+    const bool good = l.state == LoaderState::loads_as_meant;
+    const Paint p = good ? Paint::green
+                    : l.state == LoaderState::not_predicted || l.state == LoaderState::slow_path
+                        ? Paint::yellow
+                        : Paint::red;
+    const std::string tail = !l.note.empty() ? l.note : fmt::format("{}", fmt::join(l.codes, " "));
+    out += fmt::format("  {:<13} {}", l.name,
+                       paint(p, fmt::format("{:<15}", results::loader_state_words(l.state)), o));
+    if (!tail.empty()) out += " " + wrap(tail, 33, 33, o.width);
+    while (out.ends_with(' ')) out.pop_back();
+    out += "\n";
+  }
+  return out.empty() ? out : out + "\n";
+}
+
+std::string verdict_word(const Results& r, const TextOptions& o) {
+  if (r.run.verdict == "pass") return paint(Paint::green, "PASS", o);
+  if (r.run.verdict == "fail") return paint(Paint::red, "FAIL", o);
+  return paint(Paint::yellow, r.run.verdict == "inconclusive" ? "INCONCLUSIVE" : "INCOMPLETE", o);
+}
+
+std::string verdict_line(const Results& r, const TextOptions& o) {
+  const std::string counts =
+      fmt::format("{}, {}, {} info", plural(r.count(Severity::error), "error"),
+                  plural(r.count(Severity::warning), "warning"), r.count(Severity::info));
+  std::string how;
+  if (r.run.command == "kl") {
+    how = fmt::format("{} tokens of {}, {}, {}, {}", with_commas(r.how.tokens), r.how.text,
+                      r.how.backend, r.how.mode, duration(r.run.duration_s));
+  } else {
+    how = fmt::format("{} rules on {}, {}", r.rules_ran,
+                      r.run.depth == "deep" ? "headers, configs and values" : "headers and configs",
+                      duration(r.run.duration_s));
+  }
+  return fmt::format("  {}   {:<34}  {}\n", verdict_word(r, o), counts, how);
+}
+
+std::string next_steps(const Results& r, const TextOptions& o) {
+  std::string out;
+  if (r.run.command == "check" && r.run.verdict == "pass") {
+    std::string missing = "the distance to BF16";
+    if (r.run.depth == "headers") missing = "weight values (add --deep) and " + missing;
+    if (r.checkpoint.scheme == "unquantized") {
+      return r.run.depth == "headers" ? "\n  Not looked at yet: weight values (add --deep)\n" : "";
+    }
+    out += fmt::format("\n  Not looked at yet: {}:\n    ckpt-check kl {} --reference BF16_MODEL\n",
+                       missing, r.target.input);
+  }
+  const auto worst = std::ranges::find_if(
+      r.findings, [](const Finding& f) { return f.severity == Severity::error; });
+  if (worst != r.findings.end()) {
+    const auto repairable = static_cast<std::uint64_t>(
+        std::ranges::count_if(r.findings, [](const Finding& f) { return f.repairable; }));
+    if (repairable != 0) {
+      out += fmt::format("\n  {} can be repaired without touching a weight: see the `fix` lines\n",
+                         repairable == r.findings.size()
+                             ? fmt::format("All {}", repairable)
+                             : fmt::format("{} of {}", repairable, r.findings.size()));
+    }
+    out += fmt::format("  What a code means:  ckpt-check explain {}\n", worst->code);
+  }
+  (void)o;
+  return out;
+}
+
+}  // namespace
+
+std::string text(const Results& r, const TextOptions& o) {
+  std::string out;
+  if (!o.quiet) {
+    out += fmt::format("ckpt-check {}   {}\n\n", CKPT_VERSION,
+                       shorten_middle(r.target.input, o.width - 20));
+    out += identity(r, o);
+  }
+  for (const Severity s : {Severity::info, Severity::warning, Severity::error}) {
+    for (const Finding& f : r.findings) {
+      if (f.severity == s) out += finding_text(f, o);
+    }
+  }
+  if (r.metrics && !o.quiet) out += kl_text(r, o);
+  if (!o.quiet) out += loaders_text(r, o);
+  for (const results::Incomplete& i : r.run.incomplete) {
+    out += fmt::format("  not looked at: {}: {}\n", i.what,
+                       wrap(i.why, 20 + i.what.size(), 4, o.width));
+  }
+  out += verdict_line(r, o);
+  if (o.quiet) return out;
+  for (const std::string& n : r.notes) out += fmt::format("\n  {}\n", wrap(n, 2, 2, o.width));
+  out += next_steps(r, o);
+  return out;
+}
+
+}  // namespace ckpt::reports

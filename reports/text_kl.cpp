@@ -1,0 +1,166 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/screen.h"
+#include "validator/base/text.h"
+
+namespace ckpt::reports {
+namespace {
+
+using results::Metrics;
+using results::Results;
+
+constexpr std::size_t kLabel = 25;
+
+std::string row(std::string_view label, const std::string& value) {
+  return fmt::format("  {:<{}}{}\n", label, kLabel, value);
+}
+
+std::string number(double v) {
+  return fmt::format("{:.3g}", v);
+}
+
+std::string costliest_experts(const Metrics& m) {
+  std::vector<const results::ExpertMetrics*> experts;
+  for (const results::ExpertMetrics& e : m.experts) {
+    if (e.error) experts.push_back(&e);
+  }
+  const std::size_t n = std::min<std::size_t>(3, experts.size());
+  std::ranges::partial_sort(experts, experts.begin() + static_cast<std::ptrdiff_t>(n),
+                            [](const auto* a, const auto* b) { return *a->error > *b->error; });
+  std::string out;
+  for (std::size_t i = 0; i < n; ++i) {
+    out += fmt::format("{}L{} E{} {:.2f} %", i == 0 ? "" : "   ", experts[i]->layer,
+                       experts[i]->expert, 100 * *experts[i]->error);
+  }
+  return out.empty() ? "none was routed to" : out + "      local relative error";
+}
+
+std::string worst_layers(const Metrics& m) {
+  std::vector<const results::LayerMetrics*> layers;
+  for (const results::LayerMetrics& l : m.layers) layers.push_back(&l);
+  const std::size_t n = std::min<std::size_t>(3, layers.size());
+  std::ranges::partial_sort(
+      layers, layers.begin() + static_cast<std::ptrdiff_t>(n),
+      [](const auto* a, const auto* b) { return a->local_error > b->local_error; });
+  std::string out;
+  for (std::size_t i = 0; i < n; ++i) {
+    out += fmt::format("{}{}: {:.2f} %", i == 0 ? "" : "   ", layers[i]->layer,
+                       100 * layers[i]->local_error);
+  }
+  return out + "      local error, relative to the layer's update";
+}
+
+std::string nonfinite(const Metrics& m, const Results& r) {
+  if (m.nonfinite_count == 0) {
+    return fmt::format("none in {}, mode {}", plural(m.layers.size(), "layer"), r.how.mode);
+  }
+  std::string out = fmt::format("{} values", with_commas(m.nonfinite_count));
+  for (const results::NonFinite& n : m.nonfinite) {
+    out += fmt::format("; {}: first in layer {}, {}, sequence {} position {}", n.stream, n.layer,
+                       n.op, n.sequence, n.position);
+  }
+  return out;
+}
+
+std::string unrouted(const Metrics& m) {
+  const auto none = std::ranges::count_if(m.experts, [](const auto& e) { return e.tokens == 0; });
+  const auto few =
+      std::ranges::count_if(m.experts, [](const auto& e) { return e.tokens > 0 && e.tokens < 32; });
+  if (none + few == 0) return {};
+  return fmt::format("{} of {} never routed to, {} on fewer than 32 tokens: unknown, not fine",
+                     none, m.experts.size(), few);
+}
+
+std::string headroom(const Metrics& m) {
+  const results::Headroom* worst = nullptr;
+  for (const results::Headroom& h : m.headroom) {
+    if (worst == nullptr || h.max_abs_candidate > worst->max_abs_candidate) worst = &h;
+  }
+  if (worst == nullptr) return {};
+  return fmt::format("largest value {} at layer {} {}; float16 ends at 65504",
+                     number(worst->max_abs_candidate), worst->layer, worst->point);
+}
+
+/// What llama.cpp prints, in its order, so that numbers can be compared side by side.
+std::string compatibility(const Metrics& m) {
+  std::string out = "\n  In the order of llama.cpp's --kl-divergence:\n";
+  const auto add = [&out](std::string_view label, const std::string& value) {
+    out += fmt::format("    {:<22}{}\n", label, value);
+  };
+  add("Mean PPL(Q)", fmt::format("{:.6f}", m.perplexity_candidate));
+  add("Mean PPL(base)", fmt::format("{:.6f}", m.perplexity_reference));
+  add("Cor(ln(PPL(Q)), ...)", fmt::format("{:.2f} %", 100 * m.nll_correlation));
+  add("Mean PPL(Q)/PPL(base)",
+      fmt::format("{:.6f}", m.perplexity_candidate / m.perplexity_reference));
+  add("Mean KLD", fmt::format("{:.6f} +- {:.6f}", m.kl.mean, m.kl.se));
+  add("Maximum KLD", fmt::format("{:.6f}", m.kl.max));
+  for (const char* p : {"99.9", "99", "95", "90", "50", "10", "5", "1", "0.1"}) {
+    const auto it = m.kl.percentiles.find(p);
+    if (it != m.kl.percentiles.end())
+      add(fmt::format("{} % KLD", p), fmt::format("{:.6f}", it->second));
+  }
+  add("Mean dp", fmt::format("{:.3f} %", 100 * m.delta_p_mean));
+  add("RMS dp", fmt::format("{:.3f} %", 100 * m.delta_p_rms));
+  add("Same top p", fmt::format("{:.3f} %", 100 * m.top1));
+  return out;
+}
+
+std::string gates(const Results& r, const TextOptions& o) {
+  std::string out;
+  for (const results::Gate& g : r.gates) {
+    const Paint p = g.status == "pass"   ? Paint::green
+                    : g.status == "fail" ? Paint::red
+                                         : Paint::yellow;
+    out += fmt::format("  {:<38}{:<11}{}", fmt::format("gate {} {} {:g}", g.name, g.op, g.limit),
+                       g.value ? number(*g.value) : "-",
+                       paint(p, g.status == "fail" ? "FAIL" : g.status, o));
+    if (g.status == "fail") out += "   " + g.code;
+    if (g.upper)
+      out += fmt::format("   95 % interval [{}, {}]", number(*g.lower), number(*g.upper));
+    out += "\n";
+  }
+  return out.empty() ? out : "\n" + out;
+}
+
+}  // namespace
+
+std::string kl_text(const Results& r, const TextOptions& o) {
+  const Metrics& m = *r.metrics;
+  std::string out;
+  const auto p99 = m.kl.percentiles.find("99");
+  out += row("KL (reference || this)",
+             fmt::format("{} nats per token, 95 % [{}, {}]   median {}   p99 {}", number(m.kl.mean),
+                         number(m.kl.ci95[0]), number(m.kl.ci95[1]), number(m.kl.median),
+                         p99 == m.kl.percentiles.end() ? "-" : number(p99->second)));
+  out += row("", fmt::format("max {} at sequence {} position {}{}", number(m.kl.max),
+                             m.kl.max_sequence, m.kl.max_position,
+                             m.kl.max_token.empty() ? "" : fmt::format(" `{}`", m.kl.max_token)));
+  if (m.kl.nonfinite != 0) {
+    out += row("", paint(Paint::red,
+                         fmt::format("{} positions are not finite and in no mean",
+                                     with_commas(m.kl.nonfinite)),
+                         o));
+  }
+  out += row("same top-1 token",
+             fmt::format("{:.2f} %      perplexity {:.4f} -> {:.4f} ({:+.2f} %)", 100 * m.top1,
+                         m.perplexity_reference, m.perplexity_candidate,
+                         100 * (m.perplexity_candidate / m.perplexity_reference - 1)));
+  out += row("NaN or Inf", nonfinite(m, r));
+  if (!m.layers.empty()) out += row("largest layer errors", worst_layers(m));
+  if (!m.experts.empty()) {
+    out += row("largest expert errors", costliest_experts(m));
+    if (const std::string s = unrouted(m); !s.empty()) out += row("experts", s);
+    double overlap = 0;
+    for (const results::LayerMetrics& l : m.layers) overlap += l.router_overlap;
+    out += row("router overlap", fmt::format("{:.2f} % of routed experts are the reference's",
+                                             100 * overlap / static_cast<double>(m.layers.size())));
+  }
+  if (const std::string s = headroom(m); !s.empty()) out += row("range", s);
+  if (o.verbose) out += compatibility(m);
+  out += gates(r, o);
+  return out + "\n";
+}
+
+}  // namespace ckpt::reports

@@ -1,0 +1,280 @@
+#include "validator/cli/app.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <new>
+
+#include "reports/reports.h"
+#include "validator/base/text.h"
+#include "validator/cli/interrupt.h"
+#include "validator/cli/options.h"
+
+namespace ckpt::cli {
+namespace {
+
+constexpr std::string_view kExamples =
+    "ckpt-check: is this quantized checkpoint sound, and how far is it from its BF16 original?\n"
+    "\n"
+    "  ckpt-check ./MyModel-W4A16                             check a repo before publishing it\n"
+    "  ckpt-check kl ./MyModel-W4A16 --reference ./MyModel    KL divergence, layer by layer\n"
+    "  ckpt-check explain QNT004                              what a finding means, how to fix it\n"
+    "\n"
+    "Commands: check, kl, explain, rules, schema. `ckpt-check COMMAND --help` tells more.\n";
+
+constexpr std::string_view kExitCodes =
+    "\nExit codes:\n"
+    "  0  pass          everything asked for was looked at, nothing found at or above --fail-on\n"
+    "  1  fail          at least one such finding, gates included\n"
+    "  2  incomplete    wrong usage, something could not be read, nothing to check\n"
+    "  3  -             internal error\n"
+    "  4  inconclusive  a gate's interval contains its limit\n"
+    "  130, 143         interrupted, terminated\n";
+
+const std::vector<std::string> kCommands{"check", "kl", "explain", "rules", "schema"};
+
+bool looks_like_path(std::string_view s) {
+  return s == "." || s == ".." || s.find('/') != std::string_view::npos || s.starts_with("hf://");
+}
+
+/// `ckpt-check ./repo` means `check ./repo`.
+std::vector<std::string> arguments(int argc, char** argv) {
+  std::vector<std::string> args(argv + 1, argv + argc);
+  if (!args.empty() && looks_like_path(args[0]) && !args[0].starts_with('-')) {
+    args.insert(args.begin(), "check");
+  }
+  std::ranges::reverse(args);  // CLI11 takes them from the back
+  return args;
+}
+
+/// A bare first word that is no command: name the likely one.
+std::optional<std::string> unknown_command(int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-' || looks_like_path(argv[1])) return std::nullopt;
+  const std::string word = argv[1];
+  if (std::ranges::find(kCommands, word) != kCommands.end()) return std::nullopt;
+  const std::string_view near = nearest(word, kCommands);
+  return fmt::format("unknown command `{}`{}; for a folder write ./{}", shown(word, 60),
+                     near.empty() ? "" : fmt::format(", did you mean `{}`?", near),
+                     shown(word, 60));
+}
+
+std::string check_report(const std::string& value) {
+  const std::string format = value.substr(0, value.find('='));
+  const bool known = format == "text" || format == "concise" || format == "json";
+  return known && value.find('=') != std::string::npos
+             ? ""
+             : "give FORMAT=PATH with text, concise or json";
+}
+
+class Program {
+ public:
+  Program() {
+    app_.name("ckpt-check");
+    app_.set_help_flag("-h,--help", "Show this help");
+    app_.footer(std::string(kExitCodes));
+    app_.fallthrough();
+    app_.require_subcommand(0, 1);
+    global();
+    check();
+    kl();
+    explain();
+  }
+
+  int run(int argc, char** argv) {
+    try {
+      app_.parse(arguments(argc, argv));
+    } catch (const CLI::CallForHelp&) {
+      const auto chosen = app_.get_subcommands();
+      return print(chosen.empty() ? std::string(kExamples) + "\n" + app_.help()
+                                  : chosen[0]->help());
+    } catch (const CLI::ParseError& e) {
+      complain(e.what());
+      complain("`ckpt-check --help` shows what there is");
+      return 2;
+    }
+    if (version_) {
+      return print(version_json());
+    }
+    return dispatch();
+  }
+
+ private:
+  CLI::App app_{"Inspection and validation of quantized checkpoints"};
+  GlobalOptions global_;
+  CheckArgs check_args_;
+  KlArgs kl_args_;
+  std::vector<std::string> codes_;
+  std::vector<std::string> rule_select_;
+  std::string schema_name_ = "results";
+  bool json_ = false;
+  bool version_ = false;
+  CLI::App* check_ = nullptr;
+  CLI::App* kl_ = nullptr;
+  CLI::App* explain_ = nullptr;
+  CLI::App* rules_ = nullptr;
+  CLI::App* schema_ = nullptr;
+
+  static int print(const std::string& text) {
+    const auto written = write_stdout(text);
+    if (!written) complain(written.error().message);
+    return written ? 0 : 2;
+  }
+
+  std::string version_json() const {
+    if (!json_) return fmt::format("ckpt-check {}\n", CKPT_VERSION);
+    return fmt::format(
+        "{{\"name\": \"ckpt-check\", \"version\": \"{}\", \"results_schema\": \"{}\"}}\n",
+        CKPT_VERSION, results::kSchemaVersion);
+  }
+
+  void global() {
+    app_.add_option("-f,--format", global_.format, "Format on standard output: text, concise, json")
+        ->check(CLI::IsMember({"text", "concise", "json"}))
+        ->envname("CKPT_CHECK_FORMAT");
+    app_.add_flag("--json", json_, "The same as --format json");
+    app_.add_option("-o,--output", global_.output, "Write that format to FILE instead");
+    app_.add_option("--report", global_.reports,
+                    "Also write FORMAT=PATH; repeatable, - is standard output")
+        ->check(CLI::Validator(check_report, "FORMAT=PATH"));
+    app_.add_flag("-q,--quiet", global_.quiet,
+                  "Findings and verdict only; -qq: the exit code only");
+    app_.add_flag("-v,--verbose", global_.verbose, "More detail");
+    app_.add_option("--color", global_.color, "auto, always or never")
+        ->check(CLI::IsMember({"auto", "always", "never"}))
+        ->envname("CKPT_CHECK_COLOR");
+    app_.add_option("--progress", global_.progress, "auto, bar, plain, json or none")
+        ->check(CLI::IsMember({"auto", "bar", "plain", "json", "none"}))
+        ->envname("CKPT_CHECK_PROGRESS");
+    app_.add_option("--threads", global_.threads, "Workers; 0: one per processor")
+        ->check(CLI::Range(0U, 1024U))
+        ->envname("CKPT_CHECK_THREADS");
+    app_.add_flag("--reproducible", global_.reproducible, "Leave times out of reports");
+    app_.add_flag("--version", version_, "Show the version");
+  }
+
+  static void findings_options(CLI::App& c, std::string& fail_on, std::string& show) {
+    c.add_option("--fail-on", fail_on, "Least severity that fails: error, warning, info, never")
+        ->check(CLI::IsMember({"error", "warning", "info", "never"}))
+        ->envname("CKPT_CHECK_FAIL_ON");
+    c.add_option("--show", show, "Places shown per finding: a number or all")
+        ->check(CLI::Validator(
+            [](const std::string& s) {
+              return parse_show(s) ? "" : std::string("a number or all");
+            },
+            "N|all"));
+  }
+
+  void check() {
+    check_ =
+        app_.add_subcommand("check", "Is the checkpoint sound, and will loaders load it as meant?");
+    check_
+        ->add_option("TARGET", check_args_.targets,
+                     "Folder, .safetensors or .index.json file, or org/name in the hub cache")
+        ->required();
+    auto* deep = check_->add_flag("--deep", check_args_.deep,
+                                  "Read the values too (checkpoints up to 256 MiB: always)");
+    check_->add_flag("--headers-only", check_args_.headers_only, "Never read values")
+        ->excludes(deep);
+    check_
+        ->add_option("--loaders", check_args_.loaders,
+                     "Loaders to predict: vllm, transformers, sglang")
+        ->delimiter(',')
+        ->check(CLI::IsMember({"vllm", "transformers", "sglang"}));
+    check_->add_option("--select", check_args_.select, "Only these codes or prefixes (QNT, QNT00)")
+        ->delimiter(',');
+    check_->add_option("--ignore", check_args_.ignore, "Not these codes or prefixes")
+        ->delimiter(',');
+    findings_options(*check_, check_args_.fail_on, check_args_.show);
+    check_->footer(
+        "\nExamples:\n"
+        "  ckpt-check check ./MyModel-W4A16\n"
+        "  ckpt-check check ./A ./B --format concise --fail-on warning\n"
+        "  ckpt-check check org/name --deep --report json=results.json\n" +
+        std::string(kExitCodes));
+  }
+
+  void kl() {
+    kl_ = app_.add_subcommand(
+        "kl", "How far is it from its BF16 reference? KL, perplexity, layers, experts");
+    kl_->add_option("TARGET", kl_args_.target, "The quantized checkpoint")->required();
+    kl_->add_option("--reference", kl_args_.reference, "The BF16 original")->required();
+    kl_->add_option("--text", kl_args_.text, "builtin:NAME or a UTF-8 text file");
+    kl_->add_option("--token-ids", kl_args_.token_ids,
+                    "Token ids instead of text: .json (list of lists) or .npy [sequences, length]");
+    kl_->add_option("--tokens", kl_args_.tokens, "Tokens to evaluate; 0: the whole text")
+        ->envname("CKPT_CHECK_TOKENS");
+    kl_->add_option("--context", kl_args_.context, "Tokens per sequence")
+        ->check(CLI::Range(2U, 1U << 20));
+    kl_->add_option("--seed", kl_args_.seed, "Seed of the bootstrap");
+    kl_->add_option("--mode", kl_args_.mode,
+                    "fp32: exact; bf16: rounded as served; fp16: shows where float16 overflows")
+        ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
+    kl_->add_option("--backend", kl_args_.backend, "auto or cpu")
+        ->check(CLI::IsMember({"auto", "cpu"}));
+    kl_->add_option("--memory", kl_args_.memory,
+                    "Memory to use, such as 8G or 16Gi (default: three quarters of what is free)");
+    kl_->add_option("--gate", kl_args_.gates,
+                    "Fail unless it holds, e.g. 'kl.mean<=0.014'; repeatable");
+    findings_options(*kl_, kl_args_.fail_on, kl_args_.show);
+    kl_->footer(
+        "\nGates name a number of the results below `metrics`: kl.mean, kl.median, kl.max, "
+        "kl.p99,\n"
+        "agreement.top1, agreement.confident_flips, perplexity.ratio, delta_p.rms, "
+        "nonfinite.count,\n"
+        "layers.max_local_error, experts.max_error, router.overlap.\n"
+        "\nExamples:\n"
+        "  ckpt-check kl ./MyModel-W4A16 --reference ./MyModel\n"
+        "  ckpt-check kl ./MyModel-W4A16 --reference ./MyModel --gate 'kl.mean<=0.014' --json\n"
+        "  ckpt-check kl ./A --reference ./B --text corpus.txt --tokens 65536 --context 1024\n" +
+        std::string(kExitCodes));
+  }
+
+  void explain() {
+    explain_ = app_.add_subcommand("explain", "What a code means, why it matters, how to fix it");
+    explain_->add_option("CODE", codes_, "Codes such as QNT004")->required();
+    rules_ = app_.add_subcommand("rules", "The catalogue of rules");
+    rules_->add_option("--select", rule_select_, "Only these codes or prefixes")->delimiter(',');
+    schema_ = app_.add_subcommand("schema", "JSON Schema of the results");
+    schema_->add_option("NAME", schema_name_, "results")->check(CLI::IsMember({"results"}));
+  }
+
+  int dispatch() {
+    if (json_) global_.format = "json";
+    if (explain_->parsed()) return run_explain_command(codes_, json_);
+    if (rules_->parsed()) return run_rules_command(rule_select_, json_);
+    if (schema_->parsed()) return print(std::string(reports::results_schema()));
+    Interrupt interrupt;
+    if (check_->parsed()) return run_check_command(global_, check_args_, interrupt);
+    if (kl_->parsed()) return run_kl_command(global_, kl_args_, interrupt);
+    (void)print(std::string(kExamples));
+    return 2;
+  }
+};
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  open_standard_streams();
+  try {
+    if (argc < 2) {
+      (void)write_stdout(kExamples);
+      return 2;
+    }
+    if (const auto complaint = unknown_command(argc, argv)) {
+      complain(*complaint);
+      return 2;
+    }
+    return Program().run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    complain("out of memory; a smaller --memory or fewer --tokens needs less");
+    return 2;
+  } catch (const std::exception& e) {
+    complain(
+        fmt::format("internal error: {}; please report it with the command you ran", e.what()));
+    return 3;
+  }
+}
+
+}  // namespace ckpt::cli

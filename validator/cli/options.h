@@ -1,0 +1,83 @@
+#pragma once
+// What the command line said; one struct per command, filled by app.cpp.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "validator/cli/progress_line.h"
+#include "validator/cli/terminal.h"
+#include "validator/pipeline/check.h"
+#include "validator/results/results.h"
+
+namespace CLI {
+class App;
+}
+
+namespace ckpt::cli {
+
+class Interrupt;
+
+struct GlobalOptions {
+  std::string format = "text";       ///< text, concise, json
+  std::string output;                ///< file instead of standard output
+  std::vector<std::string> reports;  ///< F=PATH
+  int quiet = 0;
+  bool verbose = false;
+  std::string color = "auto";
+  std::string progress = "auto";
+  unsigned threads = 0;
+  bool reproducible = false;
+
+  [[nodiscard]] ColorMode color_mode() const;
+  [[nodiscard]] ProgressMode progress_mode() const;
+};
+
+struct CheckArgs {
+  std::vector<std::string> targets;
+  bool deep = false;
+  bool headers_only = false;
+  std::vector<std::string> loaders;
+  std::vector<std::string> select;
+  std::vector<std::string> ignore;
+  std::string fail_on = "error";
+  std::string show = "1";
+};
+
+struct KlArgs {
+  std::string target;
+  std::string reference;
+  std::string text = "builtin:mixed-v1";
+  std::string token_ids;
+  std::uint64_t tokens = 4096;
+  std::uint64_t context = 512;
+  std::uint64_t seed = 0;
+  std::string mode = "fp32";
+  std::string backend = "auto";
+  std::string memory;
+  std::vector<std::string> gates;
+  std::string fail_on = "error";
+  std::string show = "1";
+};
+
+[[nodiscard]] int run_check_command(const GlobalOptions& global, const CheckArgs& args,
+                                    Interrupt& interrupt);
+[[nodiscard]] int run_kl_command(const GlobalOptions& global, const KlArgs& args,
+                                 Interrupt& interrupt);
+[[nodiscard]] int run_explain_command(const std::vector<std::string>& codes, bool json);
+[[nodiscard]] int run_rules_command(const std::vector<std::string>& select, bool json);
+
+/// Renders `results` in every format asked for. Returns the exit code: the largest one of the
+/// results, or 2 when something could not be written.
+[[nodiscard]] int deliver(const std::vector<results::Results>& results, const GlobalOptions& global,
+                          std::uint64_t show);
+
+/// `N` or `all`; empty when it is neither.
+[[nodiscard]] std::optional<std::uint64_t> parse_show(const std::string& text);
+
+[[nodiscard]] pipeline::FailOn parse_fail_on(const std::string& text);
+
+/// Now, as `2026-11-21T09:00:00Z`; SOURCE_DATE_EPOCH when it is set.
+[[nodiscard]] std::string timestamp();
+
+}  // namespace ckpt::cli

@@ -1,0 +1,220 @@
+#include "validator/pipeline/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "validator/base/limits.h"
+#include "validator/base/text.h"
+#include "validator/loaders/plan.h"
+#include "validator/pipeline/value_scan.h"
+#include "validator/rules/rule.h"
+
+namespace ckpt::pipeline {
+namespace {
+
+using results::Finding;
+using results::LoaderState;
+using results::Results;
+using results::Severity;
+
+rules::SideFile side_file(const repo::Repo& repo, std::string_view name) {
+  rules::SideFile f;
+  f.present = repo.find(name) != nullptr;
+  if (!f.present) return f;
+  const std::uint64_t limit =
+      name == "tokenizer.json" ? limits::kLargeJsonBytes : limits::kConfigBytes;
+  auto document = repo.read_json(name, limit);
+  if (!document) {
+    f.error = document.error().message;
+  } else if (!(*document)->root().is(json::Kind::object)) {
+    f.error = "not a JSON object";
+  } else {
+    f.document = *document;
+  }
+  return f;
+}
+
+bool has_prefix(const std::vector<std::string>& list, std::string_view code) {
+  return std::ranges::any_of(list, [code](const std::string& p) { return code.starts_with(p); });
+}
+
+int rank(LoaderState s) {
+  switch (s) {
+    case LoaderState::does_not_load:
+      return 4;
+    case LoaderState::wrong_weights:
+      return 3;
+    case LoaderState::wrong_output:
+      return 2;
+    case LoaderState::slow_path:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+/// State of one loader: the worst effect that a finding gives it, with the codes responsible.
+results::LoaderOutcome outcome(const loaders::LoadPlan* plan, loaders::Loader loader,
+                               const std::vector<Finding>& findings) {
+  results::LoaderOutcome o;
+  o.name = std::string(loaders::loader_name(loader));
+  o.version = std::string(loaders::loader_version(loader));
+  for (const Finding& f : findings) {
+    bool named = false;
+    for (const results::Effect& e : f.effects) {
+      if (e.loader != o.name || rank(e.state) == 0) continue;
+      named = true;
+      if (rank(e.state) > rank(o.state)) o.state = e.state;
+    }
+    if (named && std::ranges::find(o.codes, f.code) == o.codes.end()) o.codes.push_back(f.code);
+  }
+  if (o.state == LoaderState::loads_as_meant && (plan == nullptr || !plan->predicted)) {
+    o.state = LoaderState::not_predicted;
+    o.note = plan == nullptr ? "the architecture is not known here" : plan->why_not;
+  }
+  std::ranges::sort(o.codes);
+  return o;
+}
+
+void sort_findings(std::vector<Finding>& findings) {
+  std::ranges::stable_sort(findings, [](const Finding& a, const Finding& b) {
+    const auto key = [](const Finding& f) {
+      static const results::Location kNone;
+      const results::Location& w = f.where.empty() ? kNone : f.where.front();
+      return std::tie(w.file, w.line, f.code, f.subject);
+    };
+    return key(a) < key(b);
+  });
+}
+
+rules::RuleInput rule_input(const OpenedRepo& o, const CheckOptions& options,
+                            loaders::LoadPlan& intent) {
+  rules::RuleInput in;
+  in.repo = &o.repo;
+  in.checkpoint = &o.checkpoint;
+  in.config = &o.config;
+  in.tokenizer = side_file(o.repo, "tokenizer.json");
+  in.tokenizer_config = side_file(o.repo, "tokenizer_config.json");
+  if (!o.blueprint) {
+    if (o.blueprint_error.kind == ErrorKind::limit) in.blueprint_error = o.blueprint_error.message;
+    return in;
+  }
+  in.blueprint = &*o.blueprint;
+  in.stored = &o.stored;
+  intent = loaders::read_intent(o.config, *o.blueprint);
+  in.intent = &intent;
+  for (const auto loader :
+       {loaders::Loader::vllm, loaders::Loader::transformers, loaders::Loader::sglang}) {
+    if (!options.loaders.empty() &&
+        std::ranges::find(options.loaders, loaders::loader_name(loader)) == options.loaders.end()) {
+      continue;
+    }
+    in.plans.push_back(loaders::make_plan(loader, o.config, *o.blueprint));
+  }
+  return in;
+}
+
+void add_loaders(const rules::RuleInput& in, const CheckOptions& options, Results& r) {
+  if (in.blueprint == nullptr) {
+    for (const auto loader :
+         {loaders::Loader::vllm, loaders::Loader::transformers, loaders::Loader::sglang}) {
+      if (options.loaders.empty() ||
+          std::ranges::find(options.loaders, loaders::loader_name(loader)) !=
+              options.loaders.end()) {
+        r.loaders.push_back(outcome(nullptr, loader, r.findings));
+      }
+    }
+    return;
+  }
+  for (const loaders::LoadPlan& plan : in.plans) {
+    r.loaders.push_back(outcome(&plan, plan.loader, r.findings));
+  }
+}
+
+void note_incomplete(const OpenedRepo& o, Results& r) {
+  const bool nothing = o.config.document == nullptr && o.checkpoint.shards().empty() &&
+                       o.repo.find("config.json") == nullptr;
+  if (nothing) {
+    r.run.incomplete.push_back({"target", "nothing to check: no config.json and no safetensors"});
+    r.findings.clear();
+  }
+  if (o.config.document != nullptr && !o.config.supported) {
+    r.run.incomplete.push_back(
+        {"architecture", "no blueprint: tensors, scheme and loaders were not judged"});
+  }
+  if (o.repo.walk_stopped()) {
+    r.run.incomplete.push_back({"files", "the folder has more files or levels than are listed"});
+  }
+}
+
+bool counts(Severity s, FailOn fail_on) {
+  switch (fail_on) {
+    case FailOn::error:
+      return s == Severity::error;
+    case FailOn::warning:
+      return s != Severity::info;
+    case FailOn::info:
+      return true;
+    case FailOn::never:
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void judge(Results& r, FailOn fail_on) {
+  const bool failed = std::ranges::any_of(r.findings, [fail_on](const Finding& f) {
+    return f.status == "new" && counts(f.severity, fail_on);
+  });
+  const bool inconclusive = std::ranges::any_of(
+      r.gates, [](const results::Gate& g) { return g.status == "inconclusive"; });
+  if (failed) {
+    r.run.verdict = "fail";
+    r.run.exit_code = 1;
+  } else if (!r.run.incomplete.empty()) {
+    r.run.verdict = "incomplete";
+    r.run.exit_code = 2;
+  } else if (inconclusive) {
+    r.run.verdict = "inconclusive";
+    r.run.exit_code = fail_on == FailOn::never ? 0 : 4;
+  } else {
+    r.run.verdict = "pass";
+    r.run.exit_code = 0;
+  }
+}
+
+Results run_check(const OpenedRepo& o, const CheckOptions& options, ThreadPool& pool,
+                  Progress& progress, std::stop_token stop) {
+  Results r;
+  r.run.command = "check";
+  r.target = target_of(o);
+  r.checkpoint = facts_of(o);
+  loaders::LoadPlan intent;
+  rules::RuleInput in = rule_input(o, options, intent);
+  rules::ValueFacts values;
+  if (options.values.value_or(r.checkpoint.bytes <= kSmallCheckpointBytes)) {
+    auto scanned = scan_values(o, pool, progress, stop);
+    if (scanned) {
+      values = *std::move(scanned);
+      in.values = &values;
+      r.run.depth = "deep";
+    } else {
+      r.run.incomplete.push_back({"values", scanned.error().message});
+    }
+  }
+  r.findings = rules::run_rules(in, r.rules_skipped, r.rules_ran);
+  std::erase_if(r.findings, [&options](const Finding& f) {
+    return has_prefix(options.ignore, f.code) ||
+           (!options.select.empty() && !has_prefix(options.select, f.code));
+  });
+  sort_findings(r.findings);
+  add_loaders(in, options, r);
+  note_incomplete(o, r);
+  if (stop.stop_requested()) r.run.incomplete.push_back({"run", "interrupted"});
+  judge(r, options.fail_on);
+  return r;
+}
+
+}  // namespace ckpt::pipeline

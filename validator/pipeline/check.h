@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "validator/base/progress.h"
+#include "validator/base/thread_pool.h"
+#include "validator/pipeline/opened.h"
+#include "validator/results/results.h"
+
+namespace ckpt::pipeline {
+
+enum class FailOn : std::uint8_t { error, warning, info, never };
+
+/// Up to this size the values are read without being asked: it takes no time.
+inline constexpr std::uint64_t kSmallCheckpointBytes = 256ULL << 20;
+
+struct CheckOptions {
+  std::optional<bool> values;        ///< read values; empty: when the checkpoint is small
+  std::vector<std::string> loaders;  ///< empty: all
+  std::vector<std::string> select;   ///< code prefixes; empty: all
+  std::vector<std::string> ignore;   ///< code prefixes
+  FailOn fail_on = FailOn::error;
+};
+
+/// Everything `check` knows about one opened target; never fails: what could not be looked at is in
+/// `run.incomplete`.
+[[nodiscard]] results::Results run_check(const OpenedRepo& opened, const CheckOptions& options,
+                                         ThreadPool& pool, Progress& progress,
+                                         std::stop_token stop);
+
+/// Verdict and exit code from findings, gates and what is incomplete (interfaces, section 5).
+void judge(results::Results& results, FailOn fail_on);
+
+}  // namespace ckpt::pipeline
