@@ -248,6 +248,7 @@ class Ops {
   [[nodiscard]] virtual Result<void> route(const RouteArgs& args) = 0;
   /// gate = rd(rd(silu(gate)) * up), in place on gate.
   [[nodiscard]] virtual Result<void> silu_mul(const Rows& gate, const Rows& up, Rounding r) = 0;
+  [[nodiscard]] virtual Result<void> fill(const Rows& x, float value) = 0;
   /// to[i, :] = from[index[i], :].
   [[nodiscard]] virtual Result<void> gather(const Rows& from, std::span<const std::int64_t> index,
                                             const Rows& to) = 0;

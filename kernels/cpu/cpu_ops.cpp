@@ -68,6 +68,11 @@ Result<void> CpuOps::read(const Rows& from, std::span<float> to) {
   return {};
 }
 
+Result<void> CpuOps::fill(const Rows& x, float value) {
+  for (std::int64_t r = 0; r < x.rows; ++r) std::fill_n(x.data + r * x.stride, x.cols, value);
+  return {};
+}
+
 Result<void> CpuOps::gather(const Rows& from, std::span<const std::int64_t> index, const Rows& to) {
   const auto count = static_cast<std::int64_t>(index.size());
   if (count != to.rows || from.cols != to.cols) return bad_extents("gather");

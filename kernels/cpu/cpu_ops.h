@@ -78,6 +78,7 @@ class CpuOps final : public Ops {
   [[nodiscard]] Result<void> gated_norm(const GatedNormArgs& args) override;
   [[nodiscard]] Result<void> route(const RouteArgs& args) override;
   [[nodiscard]] Result<void> silu_mul(const Rows& gate, const Rows& up, Rounding r) override;
+  [[nodiscard]] Result<void> fill(const Rows& x, float value) override;
   [[nodiscard]] Result<void> gather(const Rows& from, std::span<const std::int64_t> index,
                                     const Rows& to) override;
   [[nodiscard]] Result<void> scatter_add(const Rows& from, std::span<const float> weight,

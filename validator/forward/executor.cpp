@@ -1,0 +1,257 @@
+// The streaming executor: hidden states stay, weights come and go.
+
+#include "validator/forward/executor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "validator/forward/embedding.h"
+#include "validator/forward/head.h"
+#include "validator/forward/mixer.h"
+#include "validator/forward/mlp.h"
+#include "validator/forward/rope.h"
+
+namespace ckpt::forward {
+
+using kernels::Rounding;
+using kernels::Rows;
+
+namespace {
+
+// One pass over the weights with some of the sequences.
+class PassRun {
+ public:
+  PassRun(const ForwardArgs& args, const Context& context, const Plan::Pass& pass,
+          std::int64_t first_token)
+      : a_(args), ctx_(context), ops_(args.ops), pass_(pass), first_(first_token) {}
+
+  Result<void> run(std::size_t pass_index);
+
+ private:
+  Result<void> allocate();
+  Result<void> embed();
+  Result<void> layer(int index);
+  Result<void> mixers(int index, config::LayerType type);
+  Result<void> mixer_block(int index, std::size_t begin, std::size_t end);
+  Result<void> norms(int index);
+  Result<void> norm(std::span<const float> weight, const Rows& x, const Rows& y);
+  Result<void> finish(int index);
+  Result<void> head();
+
+  std::size_t next_block(std::size_t sequence) const;
+  int layers() const { return static_cast<int>(a_.config.num_hidden_layers); }
+
+  TapSource tap(Stream stream, int layer_index, std::int64_t row = 0) const {
+    return {&a_.taps, stream, layer_index, first_ + row, {}, 0};
+  }
+
+  const ForwardArgs& a_;
+  const Context& ctx_;
+  kernels::Ops& ops_;
+  const Plan::Pass& pass_;
+  std::int64_t first_;
+  std::vector<std::int64_t> starts_;  // of each sequence in the pass, then the token count
+  std::vector<kernels::Buffer> memory_;
+  Hidden h_;
+  std::optional<weights::ReadAhead> queue_;
+  MixerWeights reference_;
+  MixerWeights candidate_;
+  bool same_mixer_ = false;
+};
+
+Result<void> PassRun::allocate() {
+  starts_.assign(1, 0);
+  for (std::size_t s = 0; s < pass_.sequences; ++s) {
+    const auto& sequence = a_.sequences[pass_.first_sequence + s];
+    starts_.push_back(starts_.back() + static_cast<std::int64_t>(sequence.size()));
+  }
+  const std::int64_t width = a_.config.hidden_size;
+  for (Rows* rows : {&h_.x_reference, &h_.x_candidate, &h_.in_reference, &h_.in_candidate,
+                     &h_.y_reference, &h_.y_candidate, &h_.local, &h_.before}) {
+    CKPT_TRY(kernels::Buffer buffer, ops_.allocate(pass_.tokens * width), "hidden states");
+    *rows = {buffer.data(), pass_.tokens, width, width};
+    memory_.push_back(std::move(buffer));
+  }
+  return {};
+}
+
+Result<void> PassRun::embed() {
+  const auto tokens = std::span(a_.sequences).subspan(pass_.first_sequence, pass_.sequences);
+  CKPT_TRY_VOID(embed_tokens(a_.pair.reference, tokens, ops_, h_.x_reference), "reference");
+  CKPT_TRY_VOID(embed_tokens(a_.pair.candidate, tokens, ops_, h_.x_candidate), "candidate");
+  CKPT_TRY_VOID(tap(Stream::reference, -1).see(ops_, Point::embedding, h_.x_reference), "tap");
+  return tap(Stream::candidate, -1).see(ops_, Point::embedding, h_.x_candidate);
+}
+
+// The first sequence beyond a mixer block that begins at `sequence`.
+std::size_t PassRun::next_block(std::size_t sequence) const {
+  std::size_t end = sequence + 1;
+  while (end < pass_.sequences && starts_[end + 1] - starts_[sequence] <= a_.plan.mixer_tokens) {
+    ++end;
+  }
+  return end;
+}
+
+Result<void> PassRun::mixer_block(int index, std::size_t begin, std::size_t end) {
+  const std::int64_t row = starts_[begin];
+  const std::int64_t count = starts_[end] - row;
+  std::vector<std::int64_t> starts(starts_.begin() + static_cast<std::ptrdiff_t>(begin),
+                                   starts_.begin() + static_cast<std::ptrdiff_t>(end) + 1);
+  for (std::int64_t& start : starts) start -= row;
+  const Rows x = h_.x_reference.slice(row, count);
+  const Rows x_candidate = h_.x_candidate.slice(row, count);
+  const MixerWeights& candidate = same_mixer_ ? reference_ : candidate_;
+  const WorkspaceScope scope(ctx_.workspace);
+  CKPT_TRY(const Rows o, ctx_.workspace.take(count, x.cols), "mixer");
+  CKPT_TRY(const Rows other, ctx_.workspace.take(count, x.cols), "mixer");
+  CKPT_TRY_VOID(run_mixer(ctx_, reference_, x, starts, tap(Stream::reference, index, row), o),
+                "reference");
+  const Rows local = h_.local.slice(row, count);
+  CKPT_TRY_VOID(ops_.fill(local, 0), "local");
+  if (!same_mixer_) {
+    CKPT_TRY_VOID(run_mixer(ctx_, candidate, x, starts, {}, other), "local");
+    CKPT_TRY_VOID(ops_.subtract(other, o), "local");
+    CKPT_TRY_VOID(ops_.add(local, other, Rounding::none), "local");
+  }
+  CKPT_TRY_VOID(
+      run_mixer(ctx_, candidate, x_candidate, starts, tap(Stream::candidate, index, row), other),
+      "candidate");
+  const Rows before = h_.before.slice(row, count);
+  CKPT_TRY_VOID(ops_.fill(before, 0), "residual");
+  CKPT_TRY_VOID(ops_.add(before, x, Rounding::none), "residual");
+  CKPT_TRY_VOID(ops_.add(x, o, ctx_.rounding), "residual");
+  return ops_.add(x_candidate, other, ctx_.rounding);
+}
+
+Result<void> PassRun::mixers(int index, config::LayerType type) {
+  CKPT_TRY(reference_, load_mixer(type, ops_, *queue_), "reference");
+  CKPT_TRY(candidate_, load_mixer(type, ops_, *queue_), "candidate");
+  same_mixer_ = same_weights(reference_, candidate_);
+  if (same_mixer_) candidate_ = {};
+  for (std::size_t begin = 0; begin < pass_.sequences;) {
+    CKPT_TRY_VOID(ctx_.check_stop(), "mixer");
+    const std::size_t end = next_block(begin);
+    CKPT_TRY_VOID(mixer_block(index, begin, end), "mixer");
+    begin = end;
+  }
+  reference_ = {};
+  candidate_ = {};
+  CKPT_TRY_VOID(tap(Stream::reference, index).see(ops_, Point::mixer_residual, h_.x_reference),
+                "tap");
+  return tap(Stream::candidate, index).see(ops_, Point::mixer_residual, h_.x_candidate);
+}
+
+Result<void> PassRun::norm(std::span<const float> weight, const Rows& x, const Rows& y) {
+  return ops_.rms_norm({.x = as_heads(x),
+                        .y = as_heads(y),
+                        .weight = weight,
+                        .eps = static_cast<float>(a_.config.rms_norm_eps),
+                        .rounding = ctx_.rounding});
+}
+
+// Both norms before the second half of a layer, or before the head.
+Result<void> PassRun::norms(int index) {
+  const Point point = index == layers() ? Point::final_norm : Point::post_norm;
+  CKPT_TRY(const std::vector<float> reference, next_vector(*queue_), "norm");
+  CKPT_TRY(const std::vector<float> candidate, next_vector(*queue_), "norm");
+  CKPT_TRY_VOID(norm(reference, h_.x_reference, h_.in_reference), "norm");
+  CKPT_TRY_VOID(norm(candidate, h_.x_candidate, h_.in_candidate), "norm");
+  CKPT_TRY_VOID(tap(Stream::reference, index).see(ops_, point, h_.in_reference), "tap");
+  return tap(Stream::candidate, index).see(ops_, point, h_.in_candidate);
+}
+
+// Adds the second half to the residual and reports the layer.
+Result<void> PassRun::finish(int index) {
+  CKPT_TRY_VOID(ops_.add(h_.x_reference, h_.y_reference, ctx_.rounding), "residual");
+  CKPT_TRY_VOID(ops_.add(h_.x_candidate, h_.y_candidate, ctx_.rounding), "residual");
+  CKPT_TRY_VOID(tap(Stream::reference, index).see(ops_, Point::residual, h_.x_reference), "tap");
+  CKPT_TRY_VOID(tap(Stream::candidate, index).see(ops_, Point::residual, h_.x_candidate), "tap");
+  const auto tokens = static_cast<std::size_t>(pass_.tokens);
+  std::vector<double> reference(tokens), candidate(tokens), difference(tokens), update(tokens),
+      local(tokens);
+  CKPT_TRY_VOID(ops_.row_squares(h_.x_reference, {}, reference), "norms");
+  CKPT_TRY_VOID(ops_.row_squares(h_.x_candidate, {}, candidate), "norms");
+  CKPT_TRY_VOID(ops_.row_squares(h_.x_candidate, h_.x_reference, difference), "norms");
+  CKPT_TRY_VOID(ops_.row_squares(h_.x_reference, h_.before, update), "norms");
+  CKPT_TRY_VOID(ops_.row_squares(h_.local, {}, local), "norms");
+  a_.observer.on_layer(index, {reference, candidate, difference, update, local});
+  return {};
+}
+
+Result<void> PassRun::layer(int index) {
+  CKPT_TRY_VOID(ctx_.check_stop(), "forward");
+  CKPT_TRY_VOID(mixers(index, a_.config.layer_types[static_cast<std::size_t>(index)]), "mixer");
+  CKPT_TRY_VOID(norms(index), "norm");
+  const MlpStage stage{index, first_, a_.plan.expert_rows, &a_.taps, &a_.observer};
+  if (a_.config.moe) {
+    CKPT_TRY_VOID(run_moe(ctx_, *queue_, stage, h_), "experts");
+  } else {
+    CKPT_TRY_VOID(run_dense(ctx_, *queue_, stage, h_), "mlp");
+  }
+  return finish(index);
+}
+
+Result<void> PassRun::head() {
+  CKPT_TRY_VOID(norms(layers()), "final norm");
+  ctx_.workspace.clear();
+  queue_.reset();
+  // Only the normalised states are needed from here on.
+  for (const std::size_t i : {0U, 1U, 4U, 5U, 6U, 7U}) memory_[i] = {};
+  std::vector<std::int64_t> labels;
+  for (std::size_t s = 0; s < pass_.sequences; ++s) {
+    const auto& sequence = a_.sequences[pass_.first_sequence + s];
+    for (std::size_t t = 1; t < sequence.size(); ++t) labels.push_back(sequence[t]);
+    if (!sequence.empty()) labels.push_back(-1);
+  }
+  Head head_stage(a_.pair, ops_, a_.plan.head_resident, a_.plan.read_ahead_bytes);
+  CKPT_TRY_VOID(head_stage.open(), "head");
+  CKPT_TRY_VOID(compare_logits(ctx_, head_stage,
+                               {first_, labels, a_.plan.head_positions, &a_.taps, &a_.observer},
+                               h_.in_reference, h_.in_candidate),
+                "head");
+  ctx_.workspace.clear();
+  return {};
+}
+
+Result<void> PassRun::run(std::size_t pass_index) {
+  CKPT_TRY(std::vector<weights::Request> requests, layer_requests(a_.pair, a_.config), "forward");
+  queue_.emplace(std::move(requests), a_.plan.read_ahead_bytes);
+  CKPT_TRY_VOID(allocate(), "forward");
+  CKPT_TRY_VOID(embed(), "embedding");
+  const auto layers = static_cast<std::uint64_t>(a_.config.num_hidden_layers);
+  const std::uint64_t total = (layers + 1) * a_.plan.passes.size();
+  for (std::uint64_t i = 0; i < layers; ++i) {
+    const std::uint64_t done = pass_index * (layers + 1) + i;
+    a_.progress.update("layers", done, total, queue_->bytes_read());
+    CKPT_TRY_VOID(layer(static_cast<int>(i)), fmt::format("layer {}", i));
+  }
+  const std::uint64_t done = pass_index * (layers + 1) + layers;
+  a_.progress.update("head", done, total, queue_->bytes_read());
+  CKPT_TRY_VOID(head(), "head");
+  a_.progress.update("head", done + 1, total, 0);
+  return {};
+}
+
+}  // namespace
+
+Result<void> run_forward(const ForwardArgs& a) {
+  std::int64_t longest = 1;
+  for (const auto& sequence : a.sequences) {
+    longest = std::max(longest, static_cast<std::int64_t>(sequence.size()));
+  }
+  const Rounding rounding = rounding_of(a.mode);
+  CKPT_TRY(const RopeTable rope, make_rope_table(a.ops, a.config, longest, rounding), "forward");
+  Workspace workspace(a.ops);
+  const Context context{a.ops, a.config, rounding, workspace, rope, a.exact_router, a.stop};
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < a.plan.passes.size(); ++i) {
+    PassRun pass(a, context, a.plan.passes[i], first);
+    CKPT_TRY_VOID(pass.run(i), fmt::format("pass {}", i + 1));
+    first += a.plan.passes[i].tokens;
+  }
+  return {};
+}
+
+}  // namespace ckpt::forward

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <vector>
+
+#include "kernels/ops.h"
+#include "validator/base/progress.h"
+#include "validator/forward/mode.h"
+#include "validator/forward/modules.h"
+#include "validator/forward/observer.h"
+#include "validator/forward/plan.h"
+#include "validator/forward/taps.h"
+
+namespace ckpt::forward {
+
+struct ForwardArgs {
+  const Pair& pair;
+  const config::TextConfig& config;  ///< of the reference; the candidate's agrees
+  const std::vector<std::vector<std::int32_t>>& sequences;  ///< token ids
+  const Plan& plan;
+  kernels::Ops& ops;
+  Taps& taps;
+  Observer& observer;
+  Progress& progress;
+  Mode mode = Mode::fp32;
+  bool exact_router = true;
+  std::stop_token stop;
+};
+
+/// Streams both models over all sequences, layer by layer, and reports to the observer and the
+/// taps. Errors: cancelled, memory, those of the weights, format (a token beyond the vocabulary).
+[[nodiscard]] Result<void> run_forward(const ForwardArgs& args);
+
+}  // namespace ckpt::forward

@@ -1,0 +1,76 @@
+#include "validator/forward/linear.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace ckpt::forward {
+
+namespace {
+
+Result<kernels::Storage> storage_of(Dtype dtype, std::string_view name) {
+  switch (dtype) {
+    case Dtype::f32:
+      return kernels::Storage::f32;
+    case Dtype::bf16:
+      return kernels::Storage::bf16;
+    case Dtype::f16:
+      return kernels::Storage::f16;
+    default:
+      return fail(ErrorKind::unsupported, fmt::format("{}: dtype {}", name, dtype_name(dtype)));
+  }
+}
+
+}  // namespace
+
+Result<kernels::MatrixView> matrix_view(const weights::Parameter& p) {
+  kernels::MatrixView view;
+  view.n = static_cast<std::int64_t>(p.rows());
+  view.k = static_cast<std::int64_t>(p.row_size());
+  view.data = p.data;
+  if (!p.packed) {
+    CKPT_TRY(view.storage, storage_of(p.dtype, p.name), "weights");
+    return view;
+  }
+  const quant::IntLayout& l = p.layout;
+  view.storage = kernels::Storage::packed;
+  view.zeros = p.zeros;
+  view.scales = p.scales;
+  view.group_of_k = p.g_idx;
+  kernels::PackedLayout& to = view.packed;
+  to.bits = l.bits;
+  to.pack_axis =
+      l.pack_axis == quant::PackAxis::in ? kernels::PackAxis::in : kernels::PackAxis::out;
+  to.words_row_is_out = l.words_row_is_out;
+  to.awq_order = l.awq_order;
+  // With stored zeros the signed offset stands on both sides of the difference and cancels.
+  to.code_offset = l.has_zeros ? 0 : l.code_offset;
+  to.has_zeros = l.has_zeros;
+  to.zero_offset = l.zero_offset;
+  to.zeros_row_is_out = l.zeros_row_is_out;
+  to.scales_row_is_out = l.scales_row_is_out;
+  CKPT_TRY(to.scale_storage, storage_of(l.scale_dtype, p.name), "scales");
+  to.groups = static_cast<std::int64_t>(l.groups);
+  to.group_size = static_cast<std::int64_t>(l.group_size);
+  return view;
+}
+
+Result<Linear> make_linear(kernels::Ops& ops, weights::Parameter parameter) {
+  Linear linear;
+  linear.parameter = std::move(parameter);
+  CKPT_TRY(const kernels::MatrixView view, matrix_view(linear.parameter), "weights");
+  CKPT_TRY(linear.matrix, ops.matrix(view), linear.parameter.name);
+  return linear;
+}
+
+Result<Linear> next_linear(kernels::Ops& ops, weights::ReadAhead& queue) {
+  CKPT_TRY(weights::Parameter p, queue.next(), "read");
+  return make_linear(ops, std::move(p));
+}
+
+Result<std::vector<float>> next_vector(weights::ReadAhead& queue) {
+  CKPT_TRY(const weights::Parameter p, queue.next(), "read");
+  return p.decode_all();
+}
+
+}  // namespace ckpt::forward

@@ -1,0 +1,87 @@
+#include "validator/forward/mlp.h"
+
+#include <algorithm>
+
+namespace ckpt::forward {
+
+using kernels::Rows;
+
+namespace {
+
+constexpr std::string_view kDense[] = {"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"};
+constexpr MlpPoints kPoints{Point::shared_gate, Point::shared_up, Point::shared_product,
+                            Point::mlp_out};
+
+}  // namespace
+
+Result<MlpWeights> load_mlp(kernels::Ops& ops, weights::ReadAhead& queue) {
+  MlpWeights w;
+  CKPT_TRY(w.gate_proj, next_linear(ops, queue), "mlp");
+  CKPT_TRY(w.up_proj, next_linear(ops, queue), "mlp");
+  CKPT_TRY(w.down_proj, next_linear(ops, queue), "mlp");
+  return w;
+}
+
+bool same_weights(const MlpWeights& a, const MlpWeights& b) {
+  return weights::same_bytes(a.gate_proj.parameter, b.gate_proj.parameter) &&
+         weights::same_bytes(a.up_proj.parameter, b.up_proj.parameter) &&
+         weights::same_bytes(a.down_proj.parameter, b.down_proj.parameter);
+}
+
+Result<void> run_mlp(const Context& ctx, const MlpWeights& w, const Rows& x,
+                     const MlpPoints& points, const TapSource& tap, const Rows& y) {
+  kernels::Ops& ops = ctx.ops;
+  const WorkspaceScope scope(ctx.workspace);
+  CKPT_TRY(const Rows gate, ctx.workspace.take(x.rows, w.gate_proj.matrix->n()), "mlp");
+  CKPT_TRY(const Rows up, ctx.workspace.take(x.rows, w.up_proj.matrix->n()), "mlp");
+  const kernels::GemmPart parts[] = {{w.gate_proj.matrix.get(), gate},
+                                     {w.up_proj.matrix.get(), up}};
+  CKPT_TRY_VOID(ops.gemm({x, parts, ctx.rounding}), "gate and up");
+  CKPT_TRY_VOID(tap.see(ops, points.gate, gate), "tap");
+  CKPT_TRY_VOID(tap.see(ops, points.up, up), "tap");
+  CKPT_TRY_VOID(ops.silu_mul(gate, up, ctx.rounding), "silu");
+  CKPT_TRY_VOID(tap.see(ops, points.product, gate), "tap");
+  const kernels::GemmPart back{w.down_proj.matrix.get(), y};
+  CKPT_TRY_VOID(ops.gemm({gate, {&back, 1}, ctx.rounding}), "down");
+  return tap.see(ops, points.out, y);
+}
+
+std::span<const std::string_view> dense_modules() {
+  return kDense;
+}
+
+Result<void> run_dense(const Context& ctx, weights::ReadAhead& queue, const MlpStage& stage,
+                       const Hidden& h) {
+  CKPT_TRY(const MlpWeights reference, load_mlp(ctx.ops, queue), "reference");
+  CKPT_TRY(const MlpWeights candidate, load_mlp(ctx.ops, queue), "candidate");
+  const bool same = same_weights(reference, candidate);
+  for (std::int64_t row = 0; row < h.in_reference.rows; row += stage.block) {
+    CKPT_TRY_VOID(ctx.check_stop(), "mlp");
+    const std::int64_t count = std::min(stage.block, h.in_reference.rows - row);
+    const WorkspaceScope scope(ctx.workspace);
+    CKPT_TRY(const Rows y, ctx.workspace.take(count, ctx.config.hidden_size), "mlp");
+    const Rows x = h.in_reference.slice(row, count);
+    const Rows y_reference = h.y_reference.slice(row, count);
+    CKPT_TRY_VOID(
+        run_mlp(ctx, reference, x, kPoints, stage.tap(Stream::reference, row), y_reference),
+        "reference");
+    CKPT_TRY_VOID(run_mlp(ctx, candidate, h.in_candidate.slice(row, count), kPoints,
+                          stage.tap(Stream::candidate, row), h.y_candidate.slice(row, count)),
+                  "candidate");
+    if (same) continue;
+    CKPT_TRY_VOID(run_mlp(ctx, candidate, x, kPoints, {}, y), "local");
+    CKPT_TRY_VOID(ctx.ops.subtract(y, y_reference), "local");
+    CKPT_TRY_VOID(ctx.ops.add(h.local.slice(row, count), y, kernels::Rounding::none), "local");
+  }
+  return {};
+}
+
+std::int64_t mlp_floats(const config::TextConfig& c) {
+  const std::int64_t inner =
+      c.moe ? std::max(c.moe_intermediate_size, c.shared_expert_intermediate_size)
+            : c.intermediate_size;
+  // Inputs and outputs of both sides of an expert, and its gate and up, stacked.
+  return 5 * c.hidden_size + 4 * inner;
+}
+
+}  // namespace ckpt::forward

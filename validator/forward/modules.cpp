@@ -1,0 +1,107 @@
+#include "validator/forward/modules.h"
+
+#include <fmt/format.h>
+
+#include "validator/forward/mixer.h"
+#include "validator/forward/mlp.h"
+
+namespace ckpt::forward {
+
+namespace {
+
+using weights::Model;
+
+Result<std::uint32_t> module_index(const Model& model, std::string_view name) {
+  const std::int32_t i = model.blueprint().find(name);
+  if (i < 0) return fail(ErrorKind::not_found, fmt::format("{}: no such module", name));
+  return static_cast<std::uint32_t>(i);
+}
+
+class Collector {
+ public:
+  explicit Collector(const Pair& pair) : pair_(pair) {}
+
+  // `names` of one layer, all of the reference, then all of the candidate.
+  Result<void> both(int layer, std::span<const std::string_view> names) {
+    for (const Model* model : {&pair_.reference, &pair_.candidate}) {
+      for (const std::string_view name : names) {
+        CKPT_TRY(const std::uint32_t i, layer_module(*model, layer, name), "forward");
+        CKPT_TRY_VOID(add(*model, i), "forward");
+      }
+    }
+    return {};
+  }
+
+  Result<void> experts(int layer, std::int64_t count) {
+    const arch::ExpertBlock* r = pair_.reference.blueprint().experts_of_layer(layer);
+    const arch::ExpertBlock* c = pair_.candidate.blueprint().experts_of_layer(layer);
+    if (r == nullptr || c == nullptr) {
+      return fail(ErrorKind::not_found, fmt::format("layer {}: no experts", layer));
+    }
+    for (std::int64_t e = 0; e < count; ++e) {
+      for (std::uint32_t part = 0; part < 3; ++part) {
+        CKPT_TRY_VOID(add(pair_.reference, r->first + static_cast<std::uint32_t>(3 * e) + part),
+                      "reference");
+      }
+      for (std::uint32_t part = 0; part < 3; ++part) {
+        CKPT_TRY_VOID(add(pair_.candidate, c->first + static_cast<std::uint32_t>(3 * e) + part),
+                      "candidate");
+      }
+    }
+    return {};
+  }
+
+  Result<void> add(const Model& model, std::uint32_t module) {
+    CKPT_TRY_VOID(model.check(module), &model == &pair_.reference ? "reference" : "candidate");
+    requests.push_back({&model, module});
+    return {};
+  }
+
+  std::vector<weights::Request> requests;
+
+ private:
+  const Pair& pair_;
+};
+
+constexpr std::string_view kPostNorm[] = {"post_attention_layernorm"};
+
+}  // namespace
+
+Result<std::uint32_t> layer_module(const Model& model, int layer, std::string_view name) {
+  return module_index(model,
+                      fmt::format("{}layers.{}.{}", model.blueprint().text_prefix(), layer, name));
+}
+
+Result<std::uint32_t> embedding_module(const Model& model) {
+  return module_index(model, model.blueprint().text_prefix() + "embed_tokens");
+}
+
+Result<std::uint32_t> norm_module(const Model& model) {
+  return module_index(model, model.blueprint().text_prefix() + "norm");
+}
+
+Result<std::uint32_t> head_module(const Model& model) {
+  return model.config().text.tie_word_embeddings ? embedding_module(model)
+                                                 : module_index(model, "lm_head");
+}
+
+Result<std::vector<weights::Request>> layer_requests(const Pair& pair,
+                                                     const config::TextConfig& config) {
+  Collector all(pair);
+  for (int layer = 0; layer < static_cast<int>(config.num_hidden_layers); ++layer) {
+    const config::LayerType type = config.layer_types[static_cast<std::size_t>(layer)];
+    CKPT_TRY_VOID(all.both(layer, mixer_modules(type)), "weights");
+    CKPT_TRY_VOID(all.both(layer, kPostNorm), "weights");
+    CKPT_TRY_VOID(all.both(layer, config.moe ? moe_modules() : dense_modules()), "weights");
+    if (config.moe) {
+      CKPT_TRY_VOID(all.experts(layer, config.num_experts), "weights");
+    }
+  }
+  for (const Model* model : {&pair.reference, &pair.candidate}) {
+    CKPT_TRY(const std::uint32_t norm, norm_module(*model), "weights");
+    CKPT_TRY_VOID(all.add(*model, norm), "weights");
+  }
+  return std::move(all.requests);
+}
+
+}  // namespace ckpt::forward

@@ -1,0 +1,316 @@
+// Mixture of experts (architecture 3.6), streamed expert by expert: an expert sees all tokens of
+// the pass that were sent to it, in ascending order, and its outputs are added in expert order.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "validator/forward/mlp.h"
+
+namespace ckpt::forward {
+
+using kernels::Rounding;
+using kernels::Rows;
+
+namespace {
+
+constexpr std::string_view kMoe[] = {"mlp.gate", "mlp.shared_expert.gate_proj",
+                                     "mlp.shared_expert.up_proj", "mlp.shared_expert.down_proj",
+                                     "mlp.shared_expert_gate"};
+constexpr MlpPoints kExpertPoints{Point::expert_gate, Point::expert_up, Point::expert_product,
+                                  Point::expert_out};
+constexpr MlpPoints kSharedPoints{Point::shared_gate, Point::shared_up, Point::shared_product,
+                                  Point::shared_out};
+
+struct MoeWeights {
+  Linear router;
+  MlpWeights shared;
+  Linear shared_gate;
+};
+
+Result<MoeWeights> load_moe(kernels::Ops& ops, weights::ReadAhead& queue) {
+  MoeWeights w;
+  CKPT_TRY(w.router, next_linear(ops, queue), "router");
+  CKPT_TRY(w.shared, load_mlp(ops, queue), "shared expert");
+  CKPT_TRY(w.shared_gate, next_linear(ops, queue), "shared expert gate");
+  return w;
+}
+
+// Choice of experts for every token of the pass, and the same sorted by expert.
+struct Routing {
+  std::vector<std::int32_t> ids;    // [T, K]
+  std::vector<float> weights;       // [T, K]
+  std::vector<float> margins;       // [T]
+  std::vector<std::size_t> begin;   // [E + 1] into the next two
+  std::vector<std::int64_t> token;  // ascending within an expert
+  std::vector<float> gate;
+
+  void resize(std::size_t tokens, std::size_t top_k) {
+    ids.resize(tokens * top_k);
+    weights.resize(tokens * top_k);
+    margins.resize(tokens);
+  }
+
+  void sort_by_expert(std::size_t experts, std::size_t top_k);
+};
+
+void Routing::sort_by_expert(std::size_t experts, std::size_t top_k) {
+  begin.assign(experts + 1, 0);
+  for (const std::int32_t id : ids) ++begin[static_cast<std::size_t>(id) + 1];
+  for (std::size_t e = 0; e < experts; ++e) begin[e + 1] += begin[e];
+  std::vector<std::size_t> next(begin.begin(), begin.end() - 1);
+  token.resize(ids.size());
+  gate.resize(ids.size());
+  for (std::size_t slot = 0; slot < ids.size(); ++slot) {
+    const std::size_t at = next[static_cast<std::size_t>(ids[slot])]++;
+    token[at] = static_cast<std::int64_t>(slot / top_k);
+    gate[at] = weights[slot];
+  }
+}
+
+// A stretch of the tokens of one expert.
+struct Stretch {
+  std::span<const std::int64_t> token;
+  std::span<const float> gate;
+
+  [[nodiscard]] std::int64_t rows() const { return static_cast<std::int64_t>(token.size()); }
+};
+
+Stretch stretch_of(const Routing& r, std::size_t expert, std::size_t first, std::size_t count) {
+  const std::size_t size = r.begin[expert + 1] - r.begin[expert];
+  first = std::min(first, size);
+  count = std::min(count, size - first);
+  return {std::span(r.token).subspan(r.begin[expert] + first, count),
+          std::span(r.gate).subspan(r.begin[expert] + first, count)};
+}
+
+class Moe {
+ public:
+  Moe(const Context& ctx, weights::ReadAhead& queue, const MlpStage& stage, const Hidden& hidden)
+      : ctx_(ctx), ops_(ctx.ops), queue_(queue), stage_(stage), h_(hidden) {}
+
+  Result<void> run();
+
+ private:
+  struct Shared {
+    Rows y;     // [T, H]
+    Rows gate;  // [T, 1], before the sigmoid
+  };
+
+  Result<void> route_all();
+  Result<void> route_block(const Linear& router, const Rows& x, std::int64_t row, Routing& to,
+                           const TapSource& tap);
+  Result<void> clear_outputs();
+  Result<void> expert(std::size_t e);
+  Result<void> expert_block(const MlpWeights& reference, const MlpWeights& candidate,
+                            const Stretch& r, const Stretch& c);
+  Result<void> local_difference(const Rows& y_local, const Rows& y, const Stretch& r);
+  Result<void> shared();
+  Result<void> shared_block(std::int64_t row, std::int64_t count);
+  Result<Shared> shared_output(const MoeWeights& w, const Rows& x, const TapSource& tap);
+  Result<void> combine(const Shared& shared, const Rows& routed, const TapSource& tap);
+
+  const Context& ctx_;
+  kernels::Ops& ops_;
+  weights::ReadAhead& queue_;
+  const MlpStage& stage_;
+  const Hidden& h_;
+  MoeWeights reference_;
+  MoeWeights candidate_;
+  bool same_shared_ = false;
+  Routing of_reference_;
+  Routing of_local_;
+  Routing of_candidate_;
+  bool same_expert_ = false;
+  std::vector<double> output_;  // of the expert at hand, per routed token
+  std::vector<double> difference_;
+};
+
+Result<void> Moe::route_block(const Linear& router, const Rows& x, std::int64_t row, Routing& to,
+                              const TapSource& tap) {
+  const WorkspaceScope scope(ctx_.workspace);
+  CKPT_TRY(const Rows logits, ctx_.workspace.take(x.rows, ctx_.config.num_experts), "router");
+  const kernels::GemmPart part{router.matrix.get(), logits};
+  const Rounding rounding = ctx_.exact_router ? Rounding::none : ctx_.rounding;
+  CKPT_TRY_VOID(ops_.gemm({x, {&part, 1}, rounding}), "router");
+  CKPT_TRY_VOID(tap.see(ops_, Point::router, logits), "tap");
+  const auto k = static_cast<std::size_t>(ctx_.config.num_experts_per_tok);
+  const auto first = static_cast<std::size_t>(row);
+  const auto count = static_cast<std::size_t>(x.rows);
+  return ops_.route({logits, ctx_.config.num_experts_per_tok,
+                     std::span(to.ids).subspan(first * k, count * k),
+                     std::span(to.weights).subspan(first * k, count * k),
+                     std::span(to.margins).subspan(first, count), ctx_.rounding});
+}
+
+Result<void> Moe::route_all() {
+  const auto tokens = static_cast<std::size_t>(h_.in_reference.rows);
+  const auto k = static_cast<std::size_t>(ctx_.config.num_experts_per_tok);
+  const auto experts = static_cast<std::size_t>(ctx_.config.num_experts);
+  for (Routing* r : {&of_reference_, &of_local_, &of_candidate_}) r->resize(tokens, k);
+  for (std::int64_t row = 0; row < h_.in_reference.rows; row += stage_.block) {
+    const std::int64_t count = std::min(stage_.block, h_.in_reference.rows - row);
+    const Rows x = h_.in_reference.slice(row, count);
+    CKPT_TRY_VOID(
+        route_block(reference_.router, x, row, of_reference_, stage_.tap(Stream::reference, row)),
+        "reference");
+    CKPT_TRY_VOID(route_block(candidate_.router, x, row, of_local_, {}), "local");
+    CKPT_TRY_VOID(route_block(candidate_.router, h_.in_candidate.slice(row, count), row,
+                              of_candidate_, stage_.tap(Stream::candidate, row)),
+                  "candidate");
+  }
+  of_reference_.sort_by_expert(experts, k);
+  of_candidate_.sort_by_expert(experts, k);
+  stage_.observer->on_routing(
+      stage_.layer,
+      {ctx_.config.num_experts_per_tok, of_reference_.ids, of_local_.ids, of_candidate_.ids,
+       of_reference_.weights, of_candidate_.weights, of_reference_.margins});
+  return {};
+}
+
+Result<void> Moe::clear_outputs() {
+  for (const Rows& y : {h_.y_reference, h_.y_candidate}) {
+    CKPT_TRY_VOID(ops_.fill(y, 0), "experts");
+  }
+  return {};
+}
+
+// y_local holds the candidate's output on the reference's inputs, y the reference's.
+Result<void> Moe::local_difference(const Rows& y_local, const Rows& y, const Stretch& r) {
+  const auto rows = static_cast<std::size_t>(r.rows());
+  const std::size_t first = difference_.size();
+  difference_.resize(first + rows, 0);
+  if (same_expert_) return {};
+  CKPT_TRY_VOID(ops_.row_squares(y_local, y, std::span(difference_).subspan(first)), "local");
+  CKPT_TRY_VOID(ops_.subtract(y_local, y), "local");
+  return ops_.scatter_add(y_local, r.gate, r.token, h_.local, Rounding::none);
+}
+
+Result<void> Moe::expert_block(const MlpWeights& reference, const MlpWeights& candidate,
+                               const Stretch& r, const Stretch& c) {
+  const WorkspaceScope scope(ctx_.workspace);
+  const std::int64_t hidden = ctx_.config.hidden_size;
+  // The candidate sees both sets of inputs in one product; equal weights need no local evaluation.
+  const std::int64_t local = same_expert_ ? 0 : r.rows();
+  CKPT_TRY(const Rows x, ctx_.workspace.take(r.rows() + c.rows(), hidden), "expert");
+  CKPT_TRY(const Rows y, ctx_.workspace.take(r.rows() + c.rows(), hidden), "expert");
+  CKPT_TRY(const Rows y_reference, ctx_.workspace.take(r.rows(), hidden), "expert");
+  CKPT_TRY_VOID(ops_.gather(h_.in_reference, r.token, x.slice(0, r.rows())), "expert");
+  CKPT_TRY_VOID(ops_.gather(h_.in_candidate, c.token, x.slice(r.rows(), c.rows())), "expert");
+  TapSource tap = stage_.tap(Stream::reference, 0);
+  tap.row_token = r.token;
+  CKPT_TRY_VOID(run_mlp(ctx_, reference, x.slice(0, r.rows()), kExpertPoints, tap, y_reference),
+                "reference");
+  tap = stage_.tap(Stream::candidate, 0);
+  tap.row_token = c.token;
+  tap.skip_rows = local;
+  const std::int64_t begin = r.rows() - local;
+  CKPT_TRY_VOID(run_mlp(ctx_, candidate, x.slice(begin, local + c.rows()), kExpertPoints, tap,
+                        y.slice(begin, local + c.rows())),
+                "candidate");
+
+  const std::size_t first = output_.size();
+  output_.resize(first + static_cast<std::size_t>(r.rows()));
+  CKPT_TRY_VOID(ops_.row_squares(y_reference, {}, std::span(output_).subspan(first)), "expert");
+  CKPT_TRY_VOID(ops_.scatter_add(y_reference, r.gate, r.token, h_.y_reference, ctx_.rounding),
+                "reference");
+  CKPT_TRY_VOID(
+      ops_.scatter_add(y.slice(r.rows(), c.rows()), c.gate, c.token, h_.y_candidate, ctx_.rounding),
+      "candidate");
+  return local_difference(y.slice(0, r.rows()), y_reference, r);
+}
+
+Result<void> Moe::expert(std::size_t e) {
+  CKPT_TRY(const MlpWeights reference, load_mlp(ops_, queue_), "reference");
+  CKPT_TRY(const MlpWeights candidate, load_mlp(ops_, queue_), "candidate");
+  same_expert_ = same_weights(reference, candidate);
+  output_.clear();
+  difference_.clear();
+  const auto step = static_cast<std::size_t>(stage_.block);
+  for (std::size_t first = 0;; first += step) {
+    CKPT_TRY_VOID(ctx_.check_stop(), "expert");
+    const Stretch r = stretch_of(of_reference_, e, first, step);
+    const Stretch c = stretch_of(of_candidate_, e, first, step);
+    if (r.token.empty() && c.token.empty()) break;
+    CKPT_TRY_VOID(expert_block(reference, candidate, r, c), "expert");
+  }
+  const Stretch all = stretch_of(of_reference_, e, 0, of_reference_.token.size());
+  stage_.observer->on_expert(stage_.layer, static_cast<int>(e),
+                             {all.token, all.gate, output_, difference_});
+  return {};
+}
+
+// Shared expert and its gate on x, from the workspace of the caller's scope.
+Result<Moe::Shared> Moe::shared_output(const MoeWeights& w, const Rows& x, const TapSource& tap) {
+  Shared out;
+  CKPT_TRY(out.y, ctx_.workspace.take(x.rows, x.cols), "shared expert");
+  CKPT_TRY(out.gate, ctx_.workspace.take(x.rows, 1), "shared expert");
+  const kernels::GemmPart part{w.shared_gate.matrix.get(), out.gate};
+  CKPT_TRY_VOID(ops_.gemm({x, {&part, 1}, ctx_.rounding}), "shared expert gate");
+  CKPT_TRY_VOID(run_mlp(ctx_, w.shared, x, kSharedPoints, tap, out.y), "shared expert");
+  return out;
+}
+
+// routed = routed + gated shared output, with the roundings of the block's output.
+Result<void> Moe::combine(const Shared& shared, const Rows& routed, const TapSource& tap) {
+  CKPT_TRY_VOID(ops_.moe_combine({routed, shared.y, shared.gate, ctx_.rounding}), "combine");
+  return tap.see(ops_, Point::mlp_out, routed);
+}
+
+Result<void> Moe::shared_block(std::int64_t row, std::int64_t count) {
+  const WorkspaceScope scope(ctx_.workspace);
+  const Rows x = h_.in_reference.slice(row, count);
+  const TapSource tap_r = stage_.tap(Stream::reference, row);
+  const TapSource tap_c = stage_.tap(Stream::candidate, row);
+  CKPT_TRY(const Shared r, shared_output(reference_, x, tap_r), "reference");
+  CKPT_TRY(const Shared c, shared_output(candidate_, h_.in_candidate.slice(row, count), tap_c),
+           "candidate");
+  CKPT_TRY_VOID(combine(r, h_.y_reference.slice(row, count), tap_r), "reference");
+  CKPT_TRY_VOID(combine(c, h_.y_candidate.slice(row, count), tap_c), "candidate");
+  if (same_shared_) return {};
+  CKPT_TRY(const Shared local, shared_output(candidate_, x, {}), "local");
+  CKPT_TRY(const Rows ours, ctx_.workspace.take(count, x.cols), "local");
+  CKPT_TRY(const Rows theirs, ctx_.workspace.take(count, x.cols), "local");
+  CKPT_TRY_VOID(ops_.fill(ours, 0), "local");
+  CKPT_TRY_VOID(ops_.fill(theirs, 0), "local");
+  CKPT_TRY_VOID(combine(r, ours, {}), "local");
+  CKPT_TRY_VOID(combine(local, theirs, {}), "local");
+  CKPT_TRY_VOID(ops_.subtract(theirs, ours), "local");
+  return ops_.add(h_.local.slice(row, count), theirs, Rounding::none);
+}
+
+Result<void> Moe::shared() {
+  same_shared_ =
+      same_weights(reference_.shared, candidate_.shared) &&
+      weights::same_bytes(reference_.shared_gate.parameter, candidate_.shared_gate.parameter);
+  for (std::int64_t row = 0; row < h_.in_reference.rows; row += stage_.block) {
+    CKPT_TRY_VOID(ctx_.check_stop(), "shared expert");
+    CKPT_TRY_VOID(shared_block(row, std::min(stage_.block, h_.in_reference.rows - row)),
+                  "shared expert");
+  }
+  return {};
+}
+
+Result<void> Moe::run() {
+  CKPT_TRY(reference_, load_moe(ops_, queue_), "reference");
+  CKPT_TRY(candidate_, load_moe(ops_, queue_), "candidate");
+  CKPT_TRY_VOID(route_all(), "router");
+  CKPT_TRY_VOID(clear_outputs(), "experts");
+  for (std::size_t e = 0; e < static_cast<std::size_t>(ctx_.config.num_experts); ++e) {
+    CKPT_TRY_VOID(expert(e), fmt::format("expert {}", e));
+  }
+  return shared();
+}
+
+}  // namespace
+
+std::span<const std::string_view> moe_modules() {
+  return kMoe;
+}
+
+Result<void> run_moe(const Context& context, weights::ReadAhead& queue, const MlpStage& stage,
+                     const Hidden& hidden) {
+  return Moe(context, queue, stage, hidden).run();
+}
+
+}  // namespace ckpt::forward
