@@ -90,9 +90,10 @@ bool parse_expert(std::string_view tail, Placement& p, std::string_view& part) {
     p.spelling = part == "gate_up_proj" ? Spelling::gate_up_prefixed : Spelling::per_expert;
   }
   p.down = part == "down_proj";
-  const bool known =
-      part == "gate_up_proj" || part == "down_proj" ||
-      (p.spelling == Spelling::per_expert && (part == "gate_proj" || part == "up_proj"));
+  p.joined = part == "gate_up_proj";
+  // Stacked experts are also seen as three tensors, without gate and up joined.
+  const bool single = part == "gate_proj" || part == "up_proj";
+  const bool known = p.joined || p.down || (single && p.spelling != Spelling::gate_up_suffixed);
   return known && (p.spelling == Spelling::stacked || p.expert >= 0);
 }
 

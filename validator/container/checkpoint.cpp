@@ -56,7 +56,12 @@ Checkpoint Checkpoint::open(const repo::Repo& repo) {
     shard.header_bytes = header.header_bytes;
     shard.tensors = header.tensors.size();
     shard.usable = !header.tensors.empty() || header.defects.empty();
-    if (!shard.usable) c.incomplete_ = true;
+    // A tensor that a damaged header hides is not a missing tensor.
+    const bool damaged = std::ranges::any_of(header.defects, [](const Defect& d) {
+      return d.kind != DefectKind::irregular && d.kind != DefectKind::name_odd &&
+             d.kind != DefectKind::header_large && d.kind != DefectKind::hole;
+    });
+    if (!shard.usable || damaged) c.incomplete_ = true;
     const auto number = static_cast<std::uint32_t>(c.shards_.size());
     for (Tensor& t : header.tensors) {
       t.shard = number;

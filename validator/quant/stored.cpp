@@ -22,11 +22,6 @@ constexpr std::array<std::string_view, kMembers> kMemberNames{"weight",
                                                               "weight_global_scale",
                                                               "other"};
 
-bool joined_out(const Stored& s, const arch::Module& m) {
-  return m.part != arch::ExpertPart::down && m.part != arch::ExpertPart::none &&
-         s.spelling != Spelling::per_expert && s.spelling != Spelling::plain;
-}
-
 /// Facts about one module's stored tensors, with the joined axes taken apart.
 class Deriver {
  public:
@@ -34,7 +29,7 @@ class Deriver {
       : m_(module), c_(checkpoint), s_(stored) {
     n_ = module.shape.empty() ? 0 : module.shape[0];
     k_ = module.shape.size() < 2 ? 0 : module.shape[1];
-    if (joined_out(stored, module)) n_ *= 2;
+    if (stored.joined) n_ *= 2;
   }
 
   void run() {
@@ -148,11 +143,9 @@ class Deriver {
 template <class Visit>
 void for_each_module(const arch::Blueprint& blueprint, const arch::Placement& p, Visit&& visit) {
   const auto first = static_cast<std::size_t>(p.module);
-  const bool halves =
-      !p.down && p.spelling != Spelling::per_expert && p.spelling != Spelling::plain;
   const auto one_expert = [&](std::size_t at) {
     visit(at);
-    if (halves) visit(at + 1);
+    if (p.joined) visit(at + 1);
   };
   if (p.spelling != Spelling::stacked) return one_expert(first);
   const auto& modules = blueprint.modules();
@@ -208,6 +201,7 @@ StoredModel match_stored(const arch::Blueprint& blueprint,
       }
       s.tensor[member] = static_cast<std::int32_t>(i);
       if (p.spelling != Spelling::plain) s.spelling = p.spelling;
+      s.joined = p.joined;
     });
   }
   for (std::size_t i = 0; i < out.modules.size(); ++i) {

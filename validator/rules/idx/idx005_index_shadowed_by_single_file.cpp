@@ -30,6 +30,9 @@ void run(const RuleInput& in, const Emit& emit) {
   for (const std::uint32_t t : hidden) add_place(draft, at_tensor(in, t));
   if (hidden.empty()) {
     draft.count = 1;
+    results::Location w;
+    w.file = "model.safetensors";
+    draft.where.push_back(std::move(w));
     draft.severity = results::Severity::info;
     draft.message = "`model.safetensors` shadows the index, only `mtp.*` tensors lie elsewhere";
   } else {

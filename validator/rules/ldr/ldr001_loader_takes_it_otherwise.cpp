@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
@@ -42,6 +44,9 @@ void run(const RuleInput& in, const Emit& emit) {
       bad.push_back(std::move(b));
     }
   }
+  // With an error already named, this is the smaller news.
+  const bool has_error = std::ranges::any_of(
+      in.earlier, [](const results::Finding& f) { return f.severity == results::Severity::error; });
   for (const Bad& b : bad) {
     const std::string_view loader = loaders::loader_name(b.plan->loader);
     Draft draft;
@@ -53,7 +58,7 @@ void run(const RuleInput& in, const Emit& emit) {
     for (results::Effect& e : effects_on(in, b.modules)) {
       if (e.loader == loader) draft.effects.push_back(std::move(e));
     }
-    if (somebody_takes_it) draft.severity = results::Severity::info;
+    if (somebody_takes_it || has_error) draft.severity = results::Severity::info;
     draft.fix =
         somebody_takes_it
             ? "a limit of this loader and version; another one takes the checkpoint as it is"

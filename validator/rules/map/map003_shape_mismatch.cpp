@@ -13,7 +13,7 @@ Shape wanted(const RuleInput& in, const arch::Module& m, const quant::Stored& s)
   if (s.spelling == arch::Spelling::plain || s.spelling == arch::Spelling::per_expert)
     return m.shape;
   Shape shape = m.shape;
-  if (m.part != arch::ExpertPart::down) shape[0] *= 2;
+  if (s.joined) shape[0] *= 2;
   if (s.spelling == arch::Spelling::stacked) {
     shape.insert(shape.begin(), static_cast<std::uint64_t>(in.config->text.num_experts));
   }

@@ -7,9 +7,7 @@ namespace {
 
 bool fits(const arch::Module& m, const quant::Stored& s, const Shape& words) {
   if (m.shape.size() != 2 || words.size() < 2 || s.bits == 0) return false;
-  const bool joined = s.spelling != arch::Spelling::plain &&
-                      s.spelling != arch::Spelling::per_expert && m.part != arch::ExpertPart::down;
-  const std::uint64_t n = m.shape[0] * (joined ? 2 : 1);
+  const std::uint64_t n = m.shape[0] * (s.joined ? 2 : 1);
   const std::uint64_t k = m.shape[1];
   const std::uint64_t a = words[words.size() - 2];
   const std::uint64_t b = words[words.size() - 1];

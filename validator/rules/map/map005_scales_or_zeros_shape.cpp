@@ -12,9 +12,7 @@ struct Wanted {
 
 std::vector<Wanted> wanted(const arch::Module& m, const quant::Stored& s) {
   if (m.shape.size() != 2 || s.groups == 0 || s.bits == 0) return {};
-  const bool joined = s.spelling != arch::Spelling::plain &&
-                      s.spelling != arch::Spelling::per_expert && m.part != arch::ExpertPart::down;
-  const std::uint64_t n = m.shape[0] * (joined ? 2 : 1);
+  const std::uint64_t n = m.shape[0] * (s.joined ? 2 : 1);
   const std::uint64_t zeros = (n * static_cast<std::uint64_t>(s.bits) + 31) / 32;
   switch (s.format) {
     case quant::Format::gptq:

@@ -12,7 +12,8 @@ void run(const RuleInput& in, const Emit& emit) {
     if (!plan.predicted) continue;
     std::map<std::string, std::vector<const loaders::PlannedModule*>> by_error;
     for (const loaders::PlannedModule& p : plan.modules) {
-      if (p.decision.raises()) by_error[p.decision.error].push_back(&p);
+      if (p.decision.raises() && p.decision.error != "NotImplementedError")
+        by_error[p.decision.error].push_back(&p);
     }
     for (const auto& [error, modules] : by_error) {
       Draft draft;
