@@ -34,6 +34,7 @@ std::vector<std::string> block_prefixes(const config::ModelConfig& config,
   const config::QuantConfig& q = *config.quant;
   const bool absent = !q.blocks_given || (!q.blocks_is_list && q.blocks_text.empty());
   std::vector<std::string> out;
+  if (q.blocks_given && absent) return {"model."};  // "" begins every name; the head stays apart
   if (absent) {  // every list of blocks found in the model, vision included
     out.push_back(blueprint.text_prefix() + "layers.");
     out.emplace_back("model.visual.blocks.");

@@ -144,7 +144,8 @@ class IncResolver {
 };
 
 std::string refused_auto_round(const config::QuantConfig& q) {
-  if (q.bits && (*q.bits < 2 || *q.bits > 8)) {
+  if (!q.bits) return "ValueError: no `bits` in the quantization config";
+  if (*q.bits < 2 || *q.bits > 8) {
     return fmt::format("ValueError: bits = {} is not supported", *q.bits);
   }
   if (q.blocks_nested) return "AttributeError: 'list' object has no attribute 'endswith'";
@@ -190,6 +191,7 @@ Decision ct_linear(const TargetTable& table, const std::string& name, std::strin
     if (g < 0) g = table.group("", cls);
     return table.decision(g);
   }
+  if (table.ignored(name, "")) return {};
   std::size_t ignored = 0;
   for (const std::string& m : members) {
     if (table.ignored(m, "")) ++ignored;
@@ -203,8 +205,8 @@ Decision ct_linear(const TargetTable& table, const std::string& name, std::strin
     const int first = table.group(members[0], "");
     bool same = true;
     for (const std::string& m : members) same = same && table.group(m, "") == first;
-    if (!same) return ct_error(clash);
-    g = first;
+    // Members that differ match nothing together; the class name may still take the module.
+    g = same ? first : -1;
   }
   if (g < 0) g = table.group("", cls);
   return table.decision(g);
@@ -256,6 +258,13 @@ void plan_vllm_compressed_tensors(const config::ModelConfig& config,
   for (const config::ConfigGroup& g : mapped.groups) {
     if (g.weights && (g.weights->actorder == "group" || g.weights->actorder == "dynamic")) {
       plan.refused = fmt::format("ValueError: actorder='{}' has been removed", g.weights->actorder);
+    }
+  }
+  for (const config::ConfigGroup& g : mapped.groups) {
+    const std::string& format = g.format.empty() ? mapped.format : g.format;
+    const bool weight_only = g.weights && g.weights->type == "int" && !g.input_activations;
+    if (plan.refused.empty() && weight_only && format != "pack-quantized") {
+      plan.refused = fmt::format("AssertionError: weight-only integers in format `{}`", format);
     }
   }
   const TargetTable table(mapped, /*file_order=*/true);

@@ -1,0 +1,1 @@
+ckpt_test(loaders DEPENDS validator/loaders validator/arch validator/config validator/repo)
