@@ -62,8 +62,8 @@ void Collector::on_routing(int layer, const forward::LayerRouting& r) {
     const std::int64_t along = shared_ids(reference, r.ids_candidate.subspan(t * k, k));
     s.overlap += static_cast<double>(along);
     s.overlap_local += static_cast<double>(shared_ids(reference, r.ids_local.subspan(t * k, k)));
-    s.same_set += along == r.top_k ? 1 : 0;
-    s.ties += r.margins_reference[t] == 0 ? 1 : 0;
+    s.same_set += along == r.top_k ? 1U : 0U;
+    s.ties += r.margins_reference[t] == 0 ? 1U : 0U;
     ++s.tokens;
   }
 }
@@ -183,8 +183,8 @@ void Collector::add_experts(results::Metrics& m) const {
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return m.experts[a].output_norm > m.experts[b].output_norm;
   });
-  const auto count = static_cast<std::size_t>(
-      std::ceil(kSuperShare * static_cast<double>(m.experts.size())));
+  const auto count =
+      static_cast<std::size_t>(std::ceil(kSuperShare * static_cast<double>(m.experts.size())));
   for (std::size_t i = 0; i < std::min(count, order.size()); ++i) {
     m.experts[order[i]].super_expert = true;
   }

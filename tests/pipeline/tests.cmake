@@ -1,0 +1,1 @@
+ckpt_test(pipeline DEPENDS validator/pipeline validator/results reports)

@@ -1,0 +1,1 @@
+ckpt_test(rules DEPENDS validator/rules)
