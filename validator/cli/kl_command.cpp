@@ -1,11 +1,213 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "validator/base/text.h"
 #include "validator/cli/interrupt.h"
 #include "validator/cli/options.h"
+#include "validator/pipeline/gates.h"
+#include "validator/pipeline/kl.h"
+#include "validator/pipeline/tokens.h"
 
 namespace ckpt::cli {
+namespace {
 
-int run_kl_command(const GlobalOptions&, const KlArgs&, Interrupt&) {
-  complain("kl is being connected");
-  return 2;
+using results::Results;
+
+constexpr std::uint64_t kLeastMemory = 256ULL << 20;
+
+std::uint64_t number_in(const std::string& path, std::string_view key) {
+  std::ifstream in(path);
+  std::string word;
+  while (in >> word) {
+    if (!key.empty() && word != key) continue;
+    if (!key.empty() && !(in >> word)) break;
+    return std::strtoull(word.c_str(), nullptr, 10);
+  }
+  return 0;
+}
+
+/// Three quarters of what is free, and never more than a control group allows.
+std::uint64_t default_memory() {
+  constexpr std::uint64_t kKilo = 1024;
+  std::uint64_t free_bytes = number_in("/proc/meminfo", "MemAvailable:") * kKilo;
+  for (const char* file :
+       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    const std::uint64_t limit = number_in(file, "");
+    if (limit != 0 && (free_bytes == 0 || limit < free_bytes)) free_bytes = limit;
+  }
+  return free_bytes == 0 ? 4ULL << 30 : std::max(kLeastMemory, free_bytes / 4 * 3);
+}
+
+Result<std::uint64_t> memory_of(const KlArgs& args) {
+  if (args.memory.empty()) return default_memory();
+  std::uint64_t bytes = 0;
+  if (!parse_size(args.memory, bytes) || bytes == 0) {
+    return fail(ErrorKind::usage, fmt::format("--memory `{}`: write a size such as 8G or 16Gi",
+                                              shown(args.memory, 40)));
+  }
+  return bytes;
+}
+
+std::string state_folder() {
+  const auto env = [](const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string{} : std::string(value);
+  };
+  std::string base = env("XDG_STATE_HOME");
+  if (base.empty() && !env("HOME").empty()) base = env("HOME") + "/.local/state";
+  return base.empty() ? base : base + "/ckpt-check/runs";
+}
+
+/// Keeps the results of a long run although no file was asked for; says where, or nothing.
+void keep(Results& r) {
+  const std::string base = state_folder();
+  if (base.empty()) return;
+  std::string name = r.run.started.empty() ? "run" : r.run.started.substr(0, 16);
+  std::erase(name, ':');
+  const std::string folder = fmt::format("{}/{}-{:04x}", base, name, ::getpid() & 0xFFFF);
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return;
+  const std::string path = folder + "/results.json";
+  if (write_file(path, results::to_json(r))) {
+    r.notes.push_back(fmt::format("Kept in {}", shown(path, 1000)));
+  }
+}
+
+forward::Mode mode_of(const std::string& text) {
+  if (text == "bf16") return forward::Mode::bf16;
+  return text == "fp16" ? forward::Mode::fp16 : forward::Mode::fp32;
+}
+
+/// The token at which the divergence is largest, as text.
+void name_worst_token(const pipeline::OpenedRepo& reference, const pipeline::TokenSet& tokens,
+                      results::Metrics& m) {
+  const auto tokenizer = pipeline::read_tokenizer(reference);
+  if (!tokenizer) return;
+  for (results::Distribution* d : {&m.kl, &m.kl_reverse, &m.js, &m.tv}) {
+    if (d->max_sequence >= tokens.sequences.size()) continue;
+    const auto& s = tokens.sequences[d->max_sequence];
+    if (d->max_position >= s.size()) continue;
+    d->max_token =
+        shown(tokenizer->token_bytes(static_cast<std::uint32_t>(s[d->max_position])), 40);
+  }
+}
+
+class KlRun {
+ public:
+  KlRun(const GlobalOptions& global, const KlArgs& args, Interrupt& interrupt)
+      : global_(global), args_(args), interrupt_(interrupt) {}
+
+  /// The whole run; what went wrong is in the results.
+  Results run() {
+    const auto begin = std::chrono::steady_clock::now();
+    r_.run.command = "kl";
+    r_.run.depth = "forward";
+    r_.run.fail_on = args_.fail_on;
+    r_.target.input = shown(args_.target, 1000);
+    if (!global_.reproducible) r_.run.started = timestamp();
+    const Result<void> done = measure();
+    if (!done) r_.run.incomplete.push_back({"kl", done.error().message});
+    pipeline::judge_gates(r_);
+    for (results::Gate& g : r_.gates) {
+      if (g.status.empty()) g.status = "missing";
+    }
+    if (!global_.reproducible) {
+      r_.run.duration_s =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    }
+    pipeline::judge(r_, parse_fail_on(args_.fail_on));
+    if (r_.metrics) keep(r_);
+    return std::move(r_);
+  }
+
+ private:
+  const GlobalOptions& global_;
+  const KlArgs& args_;
+  Interrupt& interrupt_;
+  Results r_;
+
+  Result<void> measure() {
+    for (const std::string& g : args_.gates) {
+      CKPT_TRY(results::Gate gate, pipeline::parse_gate(g), "--gate");
+      r_.gates.push_back(std::move(gate));
+    }
+    CKPT_TRY(const std::uint64_t memory, memory_of(args_), "usage");
+    CKPT_TRY(const auto candidate, pipeline::open_target(args_.target), "candidate");
+    r_.target = pipeline::target_of(*candidate);
+    r_.checkpoint = pipeline::facts_of(*candidate);
+    CKPT_TRY(const auto reference, pipeline::open_target(args_.reference), "reference");
+    CKPT_TRY_VOID(pipeline::check_comparable(*reference, *candidate), "cannot compare");
+    CKPT_TRY(const pipeline::TokenSet tokens,
+             pipeline::read_tokens({args_.text, args_.token_ids, asked_tokens(), args_.context},
+                                   *reference),
+             "input");
+    fill_how(*reference, tokens, memory);
+    return forward(*reference, *candidate, tokens, memory);
+  }
+
+  /// Ids from a file are all used unless --tokens was given; a text is cut to the default.
+  std::uint64_t asked_tokens() const {
+    const bool given = args_.tokens != KlArgs{}.tokens;
+    return args_.token_ids.empty() || given ? args_.tokens : 0;
+  }
+
+  void fill_how(const pipeline::OpenedRepo& reference, const pipeline::TokenSet& tokens,
+                std::uint64_t memory) {
+    r_.how.reference = shown(reference.repo.input(), 1000);
+    r_.how.text = tokens.label;
+    r_.how.text_sha256 = tokens.sha256;
+    r_.how.tokens = tokens.total;
+    r_.how.sequences = tokens.sequences.size();
+    r_.how.context = args_.context;
+    for (const auto& s : tokens.sequences) {
+      if (!args_.token_ids.empty()) r_.how.context = std::max<std::uint64_t>(s.size(), 1);
+    }
+    r_.how.mode = args_.mode;
+    r_.how.backend = "cpu";
+    r_.how.memory_budget_bytes = memory;
+    r_.how.seed = args_.seed;
+    if (tokens.shorter_than_asked) {
+      r_.notes.push_back(fmt::format("the text has {} tokens, fewer than the {} asked for",
+                                     with_commas(tokens.total), with_commas(args_.tokens)));
+    }
+  }
+
+  Result<void> forward(const pipeline::OpenedRepo& reference, const pipeline::OpenedRepo& candidate,
+                       const pipeline::TokenSet& tokens, std::uint64_t memory) {
+    ThreadPool pool(global_.threads);
+    const auto progress = make_progress(global_.progress_mode());
+    pipeline::KlArgs run{.reference = reference,
+                         .candidate = candidate,
+                         .sequences = tokens.sequences,
+                         .pool = pool,
+                         .progress = *progress,
+                         .mode = mode_of(args_.mode),
+                         .memory_bytes = memory,
+                         .stop = interrupt_.token(),
+                         .note = [this](std::string_view text) {
+                           if (global_.quiet == 0) complain(text);
+                         }};
+    CKPT_TRY(results::Metrics metrics, pipeline::run_kl(run), "forward");
+    name_worst_token(reference, tokens, metrics);
+    r_.metrics = std::move(metrics);
+    return {};
+  }
+};
+
+}  // namespace
+
+int run_kl_command(const GlobalOptions& global, const KlArgs& args, Interrupt& interrupt) {
+  std::vector<Results> all;
+  all.push_back(KlRun(global, args, interrupt).run());
+  const int code = deliver(all, global, parse_show(args.show).value_or(1));
+  return interrupt.exit_code() != 0 ? interrupt.exit_code() : code;
 }
 
 }  // namespace ckpt::cli

@@ -1,0 +1,151 @@
+#include "validator/pipeline/kl.h"
+
+#include <fmt/format.h>
+
+#include "kernels/ops.h"
+#include "validator/forward/executor.h"
+#include "validator/metrics/collector.h"
+
+namespace ckpt::pipeline {
+
+namespace {
+
+using config::TextConfig;
+
+Result<void> check_supported(const OpenedRepo& repo, std::string_view side) {
+  if (!repo.blueprint) {
+    Error error = repo.blueprint_error;
+    if (error.message.empty()) error = {ErrorKind::unsupported, "config.json cannot be used"};
+    return tl::make_unexpected(std::move(error).in(side));
+  }
+  const TextConfig& t = repo.config.text;
+  if (!repo.config.supported) {
+    return fail(ErrorKind::unsupported, fmt::format("{}: architecture is not computed", side));
+  }
+  if (t.attention_bias) {
+    return fail(ErrorKind::unsupported, fmt::format("{}: attention_bias is not computed", side));
+  }
+  return {};
+}
+
+// Fields that decide the computation; layer types and the rotary embedding are compared apart.
+struct Field {
+  std::string_view name;
+  std::int64_t TextConfig::*value;
+};
+
+constexpr Field kFields[] = {
+    {"vocab_size", &TextConfig::vocab_size},
+    {"hidden_size", &TextConfig::hidden_size},
+    {"num_hidden_layers", &TextConfig::num_hidden_layers},
+    {"num_attention_heads", &TextConfig::num_attention_heads},
+    {"num_key_value_heads", &TextConfig::num_key_value_heads},
+    {"head_dim", &TextConfig::head_dim},
+    {"linear_num_key_heads", &TextConfig::linear_num_key_heads},
+    {"linear_num_value_heads", &TextConfig::linear_num_value_heads},
+    {"linear_key_head_dim", &TextConfig::linear_key_head_dim},
+    {"linear_value_head_dim", &TextConfig::linear_value_head_dim},
+    {"linear_conv_kernel_dim", &TextConfig::linear_conv_kernel_dim},
+};
+
+constexpr Field kMoeFields[] = {
+    {"num_experts", &TextConfig::num_experts},
+    {"num_experts_per_tok", &TextConfig::num_experts_per_tok},
+    {"moe_intermediate_size", &TextConfig::moe_intermediate_size},
+    {"shared_expert_intermediate_size", &TextConfig::shared_expert_intermediate_size},
+};
+
+constexpr Field kDenseFields[] = {{"intermediate_size", &TextConfig::intermediate_size}};
+
+template <class T>
+Result<void> equal(std::string_view name, const T& reference, const T& candidate) {
+  if (reference == candidate) return {};
+  return fail(ErrorKind::format, fmt::format("the models differ: {} is {} in the reference, {} in "
+                                             "the candidate",
+                                             name, reference, candidate));
+}
+
+Result<void> compare_fields(std::span<const Field> fields, const TextConfig& r,
+                            const TextConfig& c) {
+  for (const Field& f : fields) {
+    CKPT_TRY_VOID(equal(f.name, r.*f.value, c.*f.value), "config.json");
+  }
+  return {};
+}
+
+Result<void> compare_rope(const config::RopeConfig& r, const config::RopeConfig& c) {
+  CKPT_TRY_VOID(equal("rope_theta", r.theta, c.theta), "config.json");
+  CKPT_TRY_VOID(equal("partial_rotary_factor", r.partial_rotary_factor, c.partial_rotary_factor),
+                "config.json");
+  if (r.type != c.type) return fail(ErrorKind::format, "the models differ: rope_type");
+  if (r.type == "default") return {};
+  CKPT_TRY_VOID(equal("rope factor", r.factor, c.factor), "config.json");
+  return equal("original_max_position_embeddings", r.original_max_position,
+               c.original_max_position);
+}
+
+Result<void> check_tokens(const KlArgs& args) {
+  if (args.sequences.empty()) return fail(ErrorKind::usage, "no tokens to compare on");
+  for (const auto& sequence : args.sequences) {
+    if (sequence.empty()) return fail(ErrorKind::usage, "a sequence without tokens");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_comparable(const OpenedRepo& reference, const OpenedRepo& candidate) {
+  CKPT_TRY_VOID(check_supported(reference, "reference"), "kl");
+  CKPT_TRY_VOID(check_supported(candidate, "candidate"), "kl");
+  const TextConfig& r = reference.config.text;
+  const TextConfig& c = candidate.config.text;
+  CKPT_TRY_VOID(equal("experts or dense", r.moe ? 1 : 0, c.moe ? 1 : 0), "kl");
+  CKPT_TRY_VOID(compare_fields(kFields, r, c), "kl");
+  if (r.moe) {
+    CKPT_TRY_VOID(compare_fields(kMoeFields, r, c), "kl");
+  } else {
+    CKPT_TRY_VOID(compare_fields(kDenseFields, r, c), "kl");
+  }
+  CKPT_TRY_VOID(equal("rms_norm_eps", r.rms_norm_eps, c.rms_norm_eps), "kl");
+  if (r.layer_types != c.layer_types) {
+    return fail(ErrorKind::format, "kl: the models differ: layer_types");
+  }
+  CKPT_TRY_VOID(compare_rope(r.rope, c.rope), "kl");
+  return {};
+}
+
+Result<results::Metrics> run_kl(const KlArgs& args) {
+  CKPT_TRY_VOID(check_tokens(args), "kl");
+  CKPT_TRY_VOID(check_comparable(args.reference, args.candidate), "comparison");
+  const weights::Model reference(args.reference.checkpoint, args.reference.config,
+                                 *args.reference.blueprint, args.reference.stored);
+  const weights::Model candidate(args.candidate.checkpoint, args.candidate.config,
+                                 *args.candidate.blueprint, args.candidate.stored);
+  const forward::Pair pair{reference, candidate};
+  const TextConfig& text = args.reference.config.text;
+  CKPT_TRY(const std::unique_ptr<kernels::Ops> ops, kernels::make_cpu_ops(args.pool), "kl");
+  CKPT_TRY(const forward::Plan plan,
+           forward::make_plan(pair, text, args.sequences, args.memory_bytes), "kl");
+  if (args.note) {
+    args.note(fmt::format("backend {}, {} thread{}", ops->name(), args.pool.size(),
+                          args.pool.size() == 1 ? "" : "s"));
+    args.note(fmt::format("memory: {}", plan.text()));
+  }
+  forward::Taps taps;
+  metrics::Collector collector(text, args.sequences, args.observer);
+  CKPT_TRY_VOID(forward::run_forward({.pair = pair,
+                                      .config = text,
+                                      .sequences = args.sequences,
+                                      .plan = plan,
+                                      .ops = *ops,
+                                      .taps = taps,
+                                      .observer = collector,
+                                      .progress = args.progress,
+                                      .mode = args.mode,
+                                      .exact_router = args.exact_router,
+                                      .stop = args.stop}),
+                "forward");
+  return collector.finish(taps);
+}
+
+}  // namespace ckpt::pipeline

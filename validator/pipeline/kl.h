@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string_view>
+#include <vector>
+
+#include "validator/base/progress.h"
+#include "validator/base/thread_pool.h"
+#include "validator/forward/mode.h"
+#include "validator/forward/observer.h"
+#include "validator/pipeline/opened.h"
+#include "validator/results/results.h"
+
+namespace ckpt::pipeline {
+
+struct KlArgs {
+  const OpenedRepo& reference;
+  const OpenedRepo& candidate;
+  const std::vector<std::vector<std::int32_t>>& sequences;  ///< token ids, none empty
+  ThreadPool& pool;
+  Progress& progress;
+  forward::Mode mode = forward::Mode::fp32;
+  bool exact_router = true;  ///< bf16 and fp16: router logits stay f32 (no ties from rounding)
+  std::uint64_t memory_bytes = 8ULL << 30;
+  std::stop_token stop;
+  std::function<void(std::string_view)> note;  ///< the memory plan and such; may be empty
+  forward::Observer* observer = nullptr;       ///< hears what the metrics hear
+};
+
+/// Both configs describe the same computation over the same vocabulary. Errors: unsupported (an
+/// architecture that is not computed), format (they differ: names the field and both values).
+[[nodiscard]] Result<void> check_comparable(const OpenedRepo& reference,
+                                            const OpenedRepo& candidate);
+
+/// Streams both checkpoints over the sequences and measures how far the candidate is from the
+/// reference. Distribution::max_token stays empty. Errors: usage (no tokens), those of
+/// check_comparable, memory (not even one sequence fits), cancelled, io, not_found and unsupported
+/// (a module that cannot be read, named).
+[[nodiscard]] Result<results::Metrics> run_kl(const KlArgs& args);
+
+}  // namespace ckpt::pipeline
