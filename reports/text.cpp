@@ -49,12 +49,15 @@ std::string identity(const Results& r, const TextOptions& o) {
   if (!c.scheme.empty()) {
     out += row("scheme", c.scheme + (c.kept.empty() ? "" : "; " + c.kept + " at 16 bits"), o);
   }
-  out += row(
-      "size",
-      fmt::format("{} in {}, {} tensors, {:.{}f} B parameters", bytes_text(c.bytes),
-                  plural(c.shards, "shard"), with_commas(c.tensors),
-                  static_cast<double>(c.parameters) / 1e9, c.parameters > 10'000'000'000 ? 1 : 3),
-      o);
+  // A target that could not be opened has no size to speak of.
+  if (c.tensors != 0 || !c.architecture.empty()) {
+    out += row(
+        "size",
+        fmt::format("{} in {}, {} tensors, {:.{}f} B parameters", bytes_text(c.bytes),
+                    plural(c.shards, "shard"), with_commas(c.tensors),
+                    static_cast<double>(c.parameters) / 1e9, c.parameters > 10'000'000'000 ? 1 : 3),
+        o);
+  }
   if (!r.target.repo_id.empty()) {
     out += row("from", fmt::format("{} at {}", r.target.repo_id, r.target.revision), o);
   }

@@ -1,0 +1,1 @@
+ckpt_test(arch DEPENDS validator/arch validator/config validator/repo)

@@ -1,0 +1,1 @@
+ckpt_test(container DEPENDS validator/container validator/repo)
