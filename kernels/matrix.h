@@ -10,12 +10,16 @@ namespace ckpt::kernels {
 
 enum class Storage : std::uint8_t { f32, bf16, f16, packed };
 
+/// Where a result becomes a 16-bit number (nearest even) and f32 again; `none` keeps f32.
+enum class Rounding : std::uint8_t { none, bf16, f16 };
+
 /// Along which axis the codes of one 32-bit word run.
 enum class PackAxis : std::uint8_t { in, out };
 
 /// Integer codes with a scale and perhaps a zero per group:
 /// W[n, k] = scale[g, n] * (code[n, k] - code_offset - zero[g, n]), g = k div group_size unless
-/// `group_of_k` says otherwise. The subtraction is exact, the product rounds once, in f32.
+/// `group_of_k` says otherwise. The subtraction is exact, the product rounds once, in f32, and
+/// then to 16 bits if `rounding` says so.
 struct PackedLayout {
   unsigned bits = 4;                  ///< 1 to 8; codes are dense, low bits first
   PackAxis pack_axis = PackAxis::in;  ///< GPTQ: in (down a column); AWQ: out
@@ -29,6 +33,8 @@ struct PackedLayout {
   Storage scale_storage = Storage::f16;
   std::int64_t groups = 1;
   std::int64_t group_size = 0;  ///< K when per channel
+  /// The product as a kernel that feeds a 16-bit matrix unit stores it; `none` keeps f32.
+  Rounding rounding = Rounding::none;
 };
 
 /// Non-owning view of W [N, K] in host memory; the bytes may be unaligned. Float storage is

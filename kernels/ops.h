@@ -16,9 +16,6 @@
 
 namespace ckpt::kernels {
 
-/// Where a result becomes a 16-bit number (nearest even) and f32 again; `none` keeps f32.
-enum class Rounding : std::uint8_t { none, bf16, f16 };
-
 /// Backend memory for `size()` floats, freed on destruction. Contents are undefined at first.
 class Buffer {
  public:

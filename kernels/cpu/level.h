@@ -47,6 +47,7 @@ struct DecodeArgs {
   const float* scales = nullptr;        ///< [G, 32]
   const std::int32_t* zeros = nullptr;  ///< [G, 32], every offset included
   std::int64_t group_size = 0;
+  Rounding rounding = Rounding::none;
   float* to = nullptr;  ///< row k_begin of the panel
 };
 

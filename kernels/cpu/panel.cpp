@@ -118,6 +118,7 @@ void PanelReader::read(std::int64_t k_begin, std::int64_t k_end, float* to) cons
                       .scales = scales_.get(),
                       .zeros = zeros_.get(),
                       .group_size = view_.packed.group_size,
+                      .rounding = view_.packed.rounding,
                       .to = to});
 }
 
@@ -149,6 +150,7 @@ void PanelReader::read_codes(std::int64_t k_begin, std::int64_t k_end, float* to
       const auto code = static_cast<std::int32_t>(code_at(view_, n_begin_ + j, k));
       row[j] = scales[j] * static_cast<float>(code - zeros[j]);
     }
+    level_.round(row, kPanel, view_.packed.rounding);
   }
 }
 

@@ -41,6 +41,7 @@ class PassRun {
   Result<void> head();
 
   std::size_t next_block(std::size_t sequence) const;
+
   int layers() const { return static_cast<int>(a_.config.num_hidden_layers); }
 
   TapSource tap(Stream stream, int layer_index, std::int64_t row = 0) const {
@@ -55,7 +56,7 @@ class PassRun {
   std::vector<std::int64_t> starts_;  // of each sequence in the pass, then the token count
   std::vector<kernels::Buffer> memory_;
   Hidden h_;
-  std::optional<weights::ReadAhead> queue_;
+  std::optional<WeightFeed> feed_;
   MixerWeights reference_;
   MixerWeights candidate_;
   bool same_mixer_ = false;
@@ -126,8 +127,8 @@ Result<void> PassRun::mixer_block(int index, std::size_t begin, std::size_t end)
 }
 
 Result<void> PassRun::mixers(int index, config::LayerType type) {
-  CKPT_TRY(reference_, load_mixer(type, ops_, *queue_), "reference");
-  CKPT_TRY(candidate_, load_mixer(type, ops_, *queue_), "candidate");
+  CKPT_TRY(reference_, load_mixer(type, *feed_), "reference");
+  CKPT_TRY(candidate_, load_mixer(type, *feed_), "candidate");
   same_mixer_ = same_weights(reference_, candidate_);
   if (same_mixer_) candidate_ = {};
   for (std::size_t begin = 0; begin < pass_.sequences;) {
@@ -154,8 +155,8 @@ Result<void> PassRun::norm(std::span<const float> weight, const Rows& x, const R
 // Both norms before the second half of a layer, or before the head.
 Result<void> PassRun::norms(int index) {
   const Point point = index == layers() ? Point::final_norm : Point::post_norm;
-  CKPT_TRY(const std::vector<float> reference, next_vector(*queue_), "norm");
-  CKPT_TRY(const std::vector<float> candidate, next_vector(*queue_), "norm");
+  CKPT_TRY(const std::vector<float> reference, feed_->next_vector(), "norm");
+  CKPT_TRY(const std::vector<float> candidate, feed_->next_vector(), "norm");
   CKPT_TRY_VOID(norm(reference, h_.x_reference, h_.in_reference), "norm");
   CKPT_TRY_VOID(norm(candidate, h_.x_candidate, h_.in_candidate), "norm");
   CKPT_TRY_VOID(tap(Stream::reference, index).see(ops_, point, h_.in_reference), "tap");
@@ -186,9 +187,9 @@ Result<void> PassRun::layer(int index) {
   CKPT_TRY_VOID(norms(index), "norm");
   const MlpStage stage{index, first_, a_.plan.expert_rows, &a_.taps, &a_.observer};
   if (a_.config.moe) {
-    CKPT_TRY_VOID(run_moe(ctx_, *queue_, stage, h_), "experts");
+    CKPT_TRY_VOID(run_moe(ctx_, *feed_, stage, h_), "experts");
   } else {
-    CKPT_TRY_VOID(run_dense(ctx_, *queue_, stage, h_), "mlp");
+    CKPT_TRY_VOID(run_dense(ctx_, *feed_, stage, h_), "mlp");
   }
   return finish(index);
 }
@@ -196,7 +197,7 @@ Result<void> PassRun::layer(int index) {
 Result<void> PassRun::head() {
   CKPT_TRY_VOID(norms(layers()), "final norm");
   ctx_.workspace.clear();
-  queue_.reset();
+  feed_.reset();
   // Only the normalised states are needed from here on.
   for (const std::size_t i : {0U, 1U, 4U, 5U, 6U, 7U}) memory_[i] = {};
   std::vector<std::int64_t> labels;
@@ -205,7 +206,8 @@ Result<void> PassRun::head() {
     for (std::size_t t = 1; t < sequence.size(); ++t) labels.push_back(sequence[t]);
     if (!sequence.empty()) labels.push_back(-1);
   }
-  Head head_stage(a_.pair, ops_, a_.plan.head_resident, a_.plan.read_ahead_bytes);
+  Head head_stage(a_.pair, ops_, a_.weight_rounding, a_.plan.head_resident,
+                  a_.plan.read_ahead_bytes);
   CKPT_TRY_VOID(head_stage.open(), "head");
   CKPT_TRY_VOID(compare_logits(ctx_, head_stage,
                                {first_, labels, a_.plan.head_positions, &a_.taps, &a_.observer},
@@ -217,18 +219,18 @@ Result<void> PassRun::head() {
 
 Result<void> PassRun::run(std::size_t pass_index) {
   CKPT_TRY(std::vector<weights::Request> requests, layer_requests(a_.pair, a_.config), "forward");
-  queue_.emplace(std::move(requests), a_.plan.read_ahead_bytes);
+  feed_.emplace(ops_, a_.weight_rounding, std::move(requests), a_.plan.read_ahead_bytes);
   CKPT_TRY_VOID(allocate(), "forward");
   CKPT_TRY_VOID(embed(), "embedding");
   const auto layers = static_cast<std::uint64_t>(a_.config.num_hidden_layers);
   const std::uint64_t total = (layers + 1) * a_.plan.passes.size();
   for (std::uint64_t i = 0; i < layers; ++i) {
     const std::uint64_t done = pass_index * (layers + 1) + i;
-    a_.progress.update("layers", done, total, queue_->bytes_read());
+    a_.progress.update("layers", done, total, feed_->bytes_read());
     CKPT_TRY_VOID(layer(static_cast<int>(i)), fmt::format("layer {}", i));
   }
   const std::uint64_t done = pass_index * (layers + 1) + layers;
-  a_.progress.update("head", done, total, queue_->bytes_read());
+  a_.progress.update("head", done, total, feed_->bytes_read());
   CKPT_TRY_VOID(head(), "head");
   a_.progress.update("head", done + 1, total, 0);
   return {};

@@ -24,9 +24,9 @@ Result<void> Head::open() {
   const bool plain = pair_.reference.is_plain(reference_) && pair_.candidate.is_plain(candidate_);
   tile_rows_ = plain ? std::min(kTileRows, vocab_) : vocab_;
   if (!resident_) return {};
-  weights::ReadAhead queue(requests(), read_ahead_bytes_);
+  WeightFeed feed(ops_, rounding_, requests(), read_ahead_bytes_);
   for (std::int64_t begin = 0; begin < vocab_; begin += tile_rows_) {
-    CKPT_TRY(Tile tile, next_tile(queue, begin), "head");
+    CKPT_TRY(Tile tile, next_tile(feed, begin), "head");
     tiles_.push_back(std::move(tile));
   }
   return {};
@@ -44,11 +44,11 @@ std::vector<weights::Request> Head::requests() const {
   return out;
 }
 
-Result<Head::Tile> Head::next_tile(weights::ReadAhead& queue, std::int64_t begin) {
+Result<Head::Tile> Head::next_tile(WeightFeed& feed, std::int64_t begin) {
   Tile tile;
   tile.begin = begin;
-  CKPT_TRY(tile.reference, next_linear(ops_, queue), "reference");
-  CKPT_TRY(tile.candidate, next_linear(ops_, queue), "candidate");
+  CKPT_TRY(tile.reference, feed.next_linear(), "reference");
+  CKPT_TRY(tile.candidate, feed.next_linear(), "candidate");
   tile.same = weights::same_bytes(tile.reference.parameter, tile.candidate.parameter);
   if (tile.same) tile.candidate = {};
   return tile;
@@ -76,10 +76,10 @@ Result<void> Head::logits(const Context& ctx, const Rows& x, const Rows& logits)
     }
     return {};
   }
-  weights::ReadAhead queue(requests(), read_ahead_bytes_);
+  WeightFeed feed(ops_, rounding_, requests(), read_ahead_bytes_);
   for (std::int64_t begin = 0; begin < vocab_; begin += tile_rows_) {
     CKPT_TRY_VOID(ctx.check_stop(), "head");
-    CKPT_TRY(const Tile tile, next_tile(queue, begin), "head");
+    CKPT_TRY(const Tile tile, next_tile(feed, begin), "head");
     CKPT_TRY_VOID(apply(ctx, tile, x, logits), "head");
   }
   return {};

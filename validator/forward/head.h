@@ -14,8 +14,13 @@ namespace ckpt::forward {
 /// once. Kept in memory when `resident`, else read again for every block of positions.
 class Head {
  public:
-  Head(const Pair& pair, kernels::Ops& ops, bool resident, std::uint64_t read_ahead_bytes)
-      : pair_(pair), ops_(ops), resident_(resident), read_ahead_bytes_(read_ahead_bytes) {}
+  Head(const Pair& pair, kernels::Ops& ops, kernels::Rounding weight_rounding, bool resident,
+       std::uint64_t read_ahead_bytes)
+      : pair_(pair),
+        ops_(ops),
+        rounding_(weight_rounding),
+        resident_(resident),
+        read_ahead_bytes_(read_ahead_bytes) {}
 
   /// Finds the modules and, when resident, reads them. Errors: those of the weights.
   [[nodiscard]] Result<void> open();
@@ -33,12 +38,13 @@ class Head {
   };
 
   [[nodiscard]] std::vector<weights::Request> requests() const;
-  [[nodiscard]] Result<Tile> next_tile(weights::ReadAhead& queue, std::int64_t begin);
+  [[nodiscard]] Result<Tile> next_tile(WeightFeed& feed, std::int64_t begin);
   [[nodiscard]] Result<void> apply(const Context& context, const Tile& tile, const kernels::Rows& x,
                                    const kernels::Rows& logits);
 
   const Pair& pair_;
   kernels::Ops& ops_;
+  kernels::Rounding rounding_;
   bool resident_;
   std::uint64_t read_ahead_bytes_;
   std::uint32_t reference_ = 0;

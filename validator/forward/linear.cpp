@@ -23,7 +23,7 @@ Result<kernels::Storage> storage_of(Dtype dtype, std::string_view name) {
 
 }  // namespace
 
-Result<kernels::MatrixView> matrix_view(const weights::Parameter& p) {
+Result<kernels::MatrixView> matrix_view(const weights::Parameter& p, kernels::Rounding rounding) {
   kernels::MatrixView view;
   view.n = static_cast<std::int64_t>(p.rows());
   view.k = static_cast<std::int64_t>(p.row_size());
@@ -39,6 +39,7 @@ Result<kernels::MatrixView> matrix_view(const weights::Parameter& p) {
   view.group_of_k = p.g_idx;
   kernels::PackedLayout& to = view.packed;
   to.bits = l.bits;
+  to.rounding = rounding;
   to.pack_axis =
       l.pack_axis == quant::PackAxis::in ? kernels::PackAxis::in : kernels::PackAxis::out;
   to.words_row_is_out = l.words_row_is_out;
@@ -55,21 +56,16 @@ Result<kernels::MatrixView> matrix_view(const weights::Parameter& p) {
   return view;
 }
 
-Result<Linear> make_linear(kernels::Ops& ops, weights::Parameter parameter) {
+Result<Linear> WeightFeed::next_linear() {
   Linear linear;
-  linear.parameter = std::move(parameter);
-  CKPT_TRY(const kernels::MatrixView view, matrix_view(linear.parameter), "weights");
-  CKPT_TRY(linear.matrix, ops.matrix(view), linear.parameter.name);
+  CKPT_TRY(linear.parameter, queue_.next(), "read");
+  CKPT_TRY(const kernels::MatrixView view, matrix_view(linear.parameter, rounding_), "weights");
+  CKPT_TRY(linear.matrix, ops_.matrix(view), linear.parameter.name);
   return linear;
 }
 
-Result<Linear> next_linear(kernels::Ops& ops, weights::ReadAhead& queue) {
-  CKPT_TRY(weights::Parameter p, queue.next(), "read");
-  return make_linear(ops, std::move(p));
-}
-
-Result<std::vector<float>> next_vector(weights::ReadAhead& queue) {
-  CKPT_TRY(const weights::Parameter p, queue.next(), "read");
+Result<std::vector<float>> WeightFeed::next_vector() {
+  CKPT_TRY(const weights::Parameter p, queue_.next(), "read");
   return p.decode_all();
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernels/ops.h"
@@ -16,14 +17,28 @@ struct Linear {
   std::unique_ptr<kernels::Matrix> matrix;
 };
 
-/// Describes a parameter to the kernels; the view points into it. Errors: unsupported.
-[[nodiscard]] Result<kernels::MatrixView> matrix_view(const weights::Parameter& parameter);
+/// Describes a parameter to the kernels; the view points into it. `rounding` is that of decoded
+/// codes. Errors: unsupported.
+[[nodiscard]] Result<kernels::MatrixView> matrix_view(const weights::Parameter& parameter,
+                                                      kernels::Rounding rounding);
 
-/// Makes a linear of a parameter [N, K].
-[[nodiscard]] Result<Linear> make_linear(kernels::Ops& ops, weights::Parameter parameter);
+/// Modules in the order in which they were asked for, as matrices or as f32 numbers. The backend
+/// must outlive it; used from one thread.
+class WeightFeed {
+ public:
+  WeightFeed(kernels::Ops& ops, kernels::Rounding rounding, std::vector<weights::Request> requests,
+             std::uint64_t read_ahead_bytes)
+      : ops_(ops), rounding_(rounding), queue_(std::move(requests), read_ahead_bytes) {}
 
-/// Takes the next module from the read-ahead queue, as a matrix or as f32 numbers.
-[[nodiscard]] Result<Linear> next_linear(kernels::Ops& ops, weights::ReadAhead& queue);
-[[nodiscard]] Result<std::vector<float>> next_vector(weights::ReadAhead& queue);
+  [[nodiscard]] Result<Linear> next_linear();
+  [[nodiscard]] Result<std::vector<float>> next_vector();
+
+  [[nodiscard]] std::uint64_t bytes_read() const { return queue_.bytes_read(); }
+
+ private:
+  kernels::Ops& ops_;
+  kernels::Rounding rounding_;
+  weights::ReadAhead queue_;
+};
 
 }  // namespace ckpt::forward

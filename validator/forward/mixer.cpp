@@ -16,30 +16,30 @@ constexpr std::string_view kDeltaNet[] = {"input_layernorm",       "linear_attn.
                                           "linear_attn.A_log",     "linear_attn.dt_bias",
                                           "linear_attn.norm",      "linear_attn.out_proj"};
 
-Result<AttentionWeights> load_attention(kernels::Ops& ops, weights::ReadAhead& queue) {
+Result<AttentionWeights> load_attention(WeightFeed& feed) {
   AttentionWeights w;
-  CKPT_TRY(w.input_norm, next_vector(queue), "attention");
-  CKPT_TRY(w.q_proj, next_linear(ops, queue), "attention");
-  CKPT_TRY(w.k_proj, next_linear(ops, queue), "attention");
-  CKPT_TRY(w.v_proj, next_linear(ops, queue), "attention");
-  CKPT_TRY(w.q_norm, next_vector(queue), "attention");
-  CKPT_TRY(w.k_norm, next_vector(queue), "attention");
-  CKPT_TRY(w.o_proj, next_linear(ops, queue), "attention");
+  CKPT_TRY(w.input_norm, feed.next_vector(), "attention");
+  CKPT_TRY(w.q_proj, feed.next_linear(), "attention");
+  CKPT_TRY(w.k_proj, feed.next_linear(), "attention");
+  CKPT_TRY(w.v_proj, feed.next_linear(), "attention");
+  CKPT_TRY(w.q_norm, feed.next_vector(), "attention");
+  CKPT_TRY(w.k_norm, feed.next_vector(), "attention");
+  CKPT_TRY(w.o_proj, feed.next_linear(), "attention");
   return w;
 }
 
-Result<DeltaNetWeights> load_delta_net(kernels::Ops& ops, weights::ReadAhead& queue) {
+Result<DeltaNetWeights> load_delta_net(WeightFeed& feed) {
   DeltaNetWeights w;
-  CKPT_TRY(w.input_norm, next_vector(queue), "delta net");
-  CKPT_TRY(w.in_proj_qkv, next_linear(ops, queue), "delta net");
-  CKPT_TRY(w.in_proj_z, next_linear(ops, queue), "delta net");
-  CKPT_TRY(w.in_proj_b, next_linear(ops, queue), "delta net");
-  CKPT_TRY(w.in_proj_a, next_linear(ops, queue), "delta net");
-  CKPT_TRY(w.conv, next_vector(queue), "delta net");
-  CKPT_TRY(w.a_log, next_vector(queue), "delta net");
-  CKPT_TRY(w.dt_bias, next_vector(queue), "delta net");
-  CKPT_TRY(w.norm, next_vector(queue), "delta net");
-  CKPT_TRY(w.out_proj, next_linear(ops, queue), "delta net");
+  CKPT_TRY(w.input_norm, feed.next_vector(), "delta net");
+  CKPT_TRY(w.in_proj_qkv, feed.next_linear(), "delta net");
+  CKPT_TRY(w.in_proj_z, feed.next_linear(), "delta net");
+  CKPT_TRY(w.in_proj_b, feed.next_linear(), "delta net");
+  CKPT_TRY(w.in_proj_a, feed.next_linear(), "delta net");
+  CKPT_TRY(w.conv, feed.next_vector(), "delta net");
+  CKPT_TRY(w.a_log, feed.next_vector(), "delta net");
+  CKPT_TRY(w.dt_bias, feed.next_vector(), "delta net");
+  CKPT_TRY(w.norm, feed.next_vector(), "delta net");
+  CKPT_TRY(w.out_proj, feed.next_linear(), "delta net");
   return w;
 }
 
@@ -54,13 +54,12 @@ std::span<const std::string_view> mixer_modules(config::LayerType type) {
   return kDeltaNet;
 }
 
-Result<MixerWeights> load_mixer(config::LayerType type, kernels::Ops& ops,
-                                weights::ReadAhead& queue) {
+Result<MixerWeights> load_mixer(config::LayerType type, WeightFeed& feed) {
   MixerWeights w;
   if (type == config::LayerType::full_attention) {
-    CKPT_TRY(w.attention, load_attention(ops, queue), "weights");
+    CKPT_TRY(w.attention, load_attention(feed), "weights");
   } else {
-    CKPT_TRY(w.delta_net, load_delta_net(ops, queue), "weights");
+    CKPT_TRY(w.delta_net, load_delta_net(feed), "weights");
   }
   return w;
 }

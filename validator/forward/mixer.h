@@ -42,11 +42,10 @@ struct MixerWeights {
   std::optional<DeltaNetWeights> delta_net;
 };
 
-/// Module names below the layer, in the order in which load_mixer takes them from the queue.
+/// Module names below the layer, in the order in which load_mixer takes them from the feed.
 [[nodiscard]] std::span<const std::string_view> mixer_modules(config::LayerType type);
-/// Takes one mixer's modules from the queue.
-[[nodiscard]] Result<MixerWeights> load_mixer(config::LayerType type, kernels::Ops& ops,
-                                              weights::ReadAhead& queue);
+/// Takes one mixer's modules from the feed.
+[[nodiscard]] Result<MixerWeights> load_mixer(config::LayerType type, WeightFeed& feed);
 /// True when both compute the same bits.
 [[nodiscard]] bool same_weights(const MixerWeights& a, const MixerWeights& b);
 

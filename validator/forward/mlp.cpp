@@ -14,11 +14,11 @@ constexpr MlpPoints kPoints{Point::shared_gate, Point::shared_up, Point::shared_
 
 }  // namespace
 
-Result<MlpWeights> load_mlp(kernels::Ops& ops, weights::ReadAhead& queue) {
+Result<MlpWeights> load_mlp(WeightFeed& feed) {
   MlpWeights w;
-  CKPT_TRY(w.gate_proj, next_linear(ops, queue), "mlp");
-  CKPT_TRY(w.up_proj, next_linear(ops, queue), "mlp");
-  CKPT_TRY(w.down_proj, next_linear(ops, queue), "mlp");
+  CKPT_TRY(w.gate_proj, feed.next_linear(), "mlp");
+  CKPT_TRY(w.up_proj, feed.next_linear(), "mlp");
+  CKPT_TRY(w.down_proj, feed.next_linear(), "mlp");
   return w;
 }
 
@@ -50,10 +50,10 @@ std::span<const std::string_view> dense_modules() {
   return kDense;
 }
 
-Result<void> run_dense(const Context& ctx, weights::ReadAhead& queue, const MlpStage& stage,
+Result<void> run_dense(const Context& ctx, WeightFeed& feed, const MlpStage& stage,
                        const Hidden& h) {
-  CKPT_TRY(const MlpWeights reference, load_mlp(ctx.ops, queue), "reference");
-  CKPT_TRY(const MlpWeights candidate, load_mlp(ctx.ops, queue), "candidate");
+  CKPT_TRY(const MlpWeights reference, load_mlp(feed), "reference");
+  CKPT_TRY(const MlpWeights candidate, load_mlp(feed), "candidate");
   const bool same = same_weights(reference, candidate);
   for (std::int64_t row = 0; row < h.in_reference.rows; row += stage.block) {
     CKPT_TRY_VOID(ctx.check_stop(), "mlp");

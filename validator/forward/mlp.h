@@ -20,8 +20,8 @@ struct MlpWeights {
   Linear down_proj;  ///< [H, I]
 };
 
-/// Takes gate_proj, up_proj and down_proj from the queue, in that order.
-[[nodiscard]] Result<MlpWeights> load_mlp(kernels::Ops& ops, weights::ReadAhead& queue);
+/// Takes gate_proj, up_proj and down_proj from the feed, in that order.
+[[nodiscard]] Result<MlpWeights> load_mlp(WeightFeed& feed);
 [[nodiscard]] bool same_weights(const MlpWeights& a, const MlpWeights& b);
 
 /// Names of the points of one MLP.
@@ -63,13 +63,13 @@ struct MlpStage {
 [[nodiscard]] std::span<const std::string_view> moe_modules();
 [[nodiscard]] std::span<const std::string_view> dense_modules();
 
-/// Router, routed experts and shared expert. Takes from the queue: moe_modules of the reference,
+/// Router, routed experts and shared expert. Takes from the feed: moe_modules of the reference,
 /// then of the candidate; per expert gate, up, down of the reference, then of the candidate. Sets
 /// y_reference and y_candidate and adds to `local`.
-[[nodiscard]] Result<void> run_moe(const Context& context, weights::ReadAhead& queue,
-                                   const MlpStage& stage, const Hidden& hidden);
+[[nodiscard]] Result<void> run_moe(const Context& context, WeightFeed& feed, const MlpStage& stage,
+                                   const Hidden& hidden);
 /// Dense MLP; takes dense_modules of both.
-[[nodiscard]] Result<void> run_dense(const Context& context, weights::ReadAhead& queue,
+[[nodiscard]] Result<void> run_dense(const Context& context, WeightFeed& feed,
                                      const MlpStage& stage, const Hidden& hidden);
 
 /// Floats of workspace for one block row of the larger of the two.

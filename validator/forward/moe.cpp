@@ -28,11 +28,11 @@ struct MoeWeights {
   Linear shared_gate;
 };
 
-Result<MoeWeights> load_moe(kernels::Ops& ops, weights::ReadAhead& queue) {
+Result<MoeWeights> load_moe(WeightFeed& feed) {
   MoeWeights w;
-  CKPT_TRY(w.router, next_linear(ops, queue), "router");
-  CKPT_TRY(w.shared, load_mlp(ops, queue), "shared expert");
-  CKPT_TRY(w.shared_gate, next_linear(ops, queue), "shared expert gate");
+  CKPT_TRY(w.router, feed.next_linear(), "router");
+  CKPT_TRY(w.shared, load_mlp(feed), "shared expert");
+  CKPT_TRY(w.shared_gate, feed.next_linear(), "shared expert gate");
   return w;
 }
 
@@ -86,8 +86,8 @@ Stretch stretch_of(const Routing& r, std::size_t expert, std::size_t first, std:
 
 class Moe {
  public:
-  Moe(const Context& ctx, weights::ReadAhead& queue, const MlpStage& stage, const Hidden& hidden)
-      : ctx_(ctx), ops_(ctx.ops), queue_(queue), stage_(stage), h_(hidden) {}
+  Moe(const Context& ctx, WeightFeed& feed, const MlpStage& stage, const Hidden& hidden)
+      : ctx_(ctx), ops_(ctx.ops), feed_(feed), stage_(stage), h_(hidden) {}
 
   Result<void> run();
 
@@ -112,7 +112,7 @@ class Moe {
 
   const Context& ctx_;
   kernels::Ops& ops_;
-  weights::ReadAhead& queue_;
+  WeightFeed& feed_;
   const MlpStage& stage_;
   const Hidden& h_;
   MoeWeights reference_;
@@ -221,8 +221,8 @@ Result<void> Moe::expert_block(const MlpWeights& reference, const MlpWeights& ca
 }
 
 Result<void> Moe::expert(std::size_t e) {
-  CKPT_TRY(const MlpWeights reference, load_mlp(ops_, queue_), "reference");
-  CKPT_TRY(const MlpWeights candidate, load_mlp(ops_, queue_), "candidate");
+  CKPT_TRY(const MlpWeights reference, load_mlp(feed_), "reference");
+  CKPT_TRY(const MlpWeights candidate, load_mlp(feed_), "candidate");
   same_expert_ = same_weights(reference, candidate);
   output_.clear();
   difference_.clear();
@@ -292,8 +292,8 @@ Result<void> Moe::shared() {
 }
 
 Result<void> Moe::run() {
-  CKPT_TRY(reference_, load_moe(ops_, queue_), "reference");
-  CKPT_TRY(candidate_, load_moe(ops_, queue_), "candidate");
+  CKPT_TRY(reference_, load_moe(feed_), "reference");
+  CKPT_TRY(candidate_, load_moe(feed_), "candidate");
   CKPT_TRY_VOID(route_all(), "router");
   CKPT_TRY_VOID(clear_outputs(), "experts");
   for (std::size_t e = 0; e < static_cast<std::size_t>(ctx_.config.num_experts); ++e) {
@@ -308,9 +308,9 @@ std::span<const std::string_view> moe_modules() {
   return kMoe;
 }
 
-Result<void> run_moe(const Context& context, weights::ReadAhead& queue, const MlpStage& stage,
+Result<void> run_moe(const Context& context, WeightFeed& feed, const MlpStage& stage,
                      const Hidden& hidden) {
-  return Moe(context, queue, stage, hidden).run();
+  return Moe(context, feed, stage, hidden).run();
 }
 
 }  // namespace ckpt::forward

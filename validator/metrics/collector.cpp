@@ -103,8 +103,8 @@ void Collector::on_positions(std::int64_t first, std::span<const kernels::Diverg
     if (!std::isfinite(d.kl)) continue;
     ++compared_;
     const bool same = d.argmax_reference == d.argmax_candidate;
-    same_top_ += same ? 1 : 0;
-    confident_flips_ += !same && d.confidence >= kConfident ? 1 : 0;
+    same_top_ += same ? 1U : 0U;
+    confident_flips_ += !same && d.confidence >= kConfident ? 1U : 0U;
     if (std::isnan(d.label_reference)) continue;  // nothing follows: the sequence ends here
     nll_reference_.push_back(d.lse_reference - double{d.label_reference});
     nll_candidate_.push_back(d.lse_candidate - double{d.label_candidate});

@@ -24,8 +24,7 @@ class Collector final : public forward::Observer {
   void on_routing(int layer, const forward::LayerRouting& routing) override;
   void on_expert(int layer, int expert, const forward::ExpertSquares& squares) override;
   void on_layer(int layer, const forward::LayerSquares& squares) override;
-  void on_positions(std::int64_t first,
-                    std::span<const kernels::Divergence> positions) override;
+  void on_positions(std::int64_t first, std::span<const kernels::Divergence> positions) override;
   Result<void> on_logits(std::int64_t first, kernels::Ops& ops, const kernels::Rows& reference,
                          const kernels::Rows& candidate) override;
 
@@ -42,11 +41,13 @@ class Collector final : public forward::Observer {
     std::uint64_t same_set = 0, tokens = 0, ties = 0;
     std::int64_t top_k = 0;
   };
+
   struct ExpertSums {
-    double output = 0, difference = 0;     // squares
+    double output = 0, difference = 0;  // squares
     double saliency = 0, norm = 0, gate = 0;
     std::uint64_t tokens = 0;
   };
+
   struct Place {
     std::uint64_t sequence = 0, position = 0;
   };

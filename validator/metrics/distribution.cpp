@@ -19,7 +19,7 @@ struct Cluster {
 };
 
 constexpr std::pair<std::string_view, double> kPercentiles[] = {
-    {"0.1", 0.001}, {"1", 0.01}, {"5", 0.05}, {"10", 0.1}, {"25", 0.25},   {"50", 0.5},
+    {"0.1", 0.001}, {"1", 0.01}, {"5", 0.05},  {"10", 0.1},  {"25", 0.25},   {"50", 0.5},
     {"75", 0.75},   {"90", 0.9}, {"95", 0.95}, {"99", 0.99}, {"99.9", 0.999}};
 
 // Counter-based generator (splitmix64 of the counter): draw i is the same wherever it is made.

@@ -84,6 +84,11 @@ Result<void> compare_rope(const config::RopeConfig& r, const config::RopeConfig&
                c.original_max_position);
 }
 
+kernels::Rounding weight_rounding(const KlArgs& args) {
+  const bool rounded = args.bf16_weights.value_or(args.mode != forward::Mode::fp32);
+  return rounded ? kernels::Rounding::bf16 : kernels::Rounding::none;
+}
+
 Result<void> check_tokens(const KlArgs& args) {
   if (args.sequences.empty()) return fail(ErrorKind::usage, "no tokens to compare on");
   for (const auto& sequence : args.sequences) {
@@ -143,6 +148,7 @@ Result<results::Metrics> run_kl(const KlArgs& args) {
                                       .progress = args.progress,
                                       .mode = args.mode,
                                       .exact_router = args.exact_router,
+                                      .weight_rounding = weight_rounding(args),
                                       .stop = args.stop}),
                 "forward");
   return collector.finish(taps);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,9 @@ struct KlArgs {
   Progress& progress;
   forward::Mode mode = forward::Mode::fp32;
   bool exact_router = true;  ///< bf16 and fp16: router logits stay f32 (no ties from rounding)
+  /// Decoded weights of packed modules: kept in f32, or rounded to BF16 as 16-bit kernels do.
+  /// Empty: rounded in the 16-bit modes.
+  std::optional<bool> bf16_weights;
   std::uint64_t memory_bytes = 8ULL << 30;
   std::stop_token stop;
   std::function<void(std::string_view)> note;  ///< the memory plan and such; may be empty

@@ -1,0 +1,1 @@
+ckpt_test(e2e DEPENDS validator/pipeline)

@@ -1,0 +1,1 @@
+ckpt_test(weights DEPENDS validator/weights)
