@@ -1,0 +1,158 @@
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/run.h"
+#include "tests/pipeline/lint_repos.h"
+
+namespace ckpt {
+namespace {
+
+using testing::run_program;
+using testing::TempDir;
+
+std::string lint(const TempDir& dir, const std::string& repo) {
+  testing::lay_out_lint_repo(repo, dir);
+  return dir.path();
+}
+
+}  // namespace
+
+TEST_CASE("exit codes: commands and situations") {
+  const TempDir clean;
+  lint(clean, "clean-autoround-causal");
+  const TempDir broken;
+  lint(broken, "router-quantized");
+  const TempDir warned;
+  lint(warned, "tokenizers-backend-class");
+  const TempDir empty;
+  const TempDir unreadable;
+  unreadable.write("config.json", "{");
+  const TempDir fifo;
+  ::mkfifo((fifo.path() + "/config.json").c_str(), 0600);
+
+  struct Row {
+    std::string arguments;
+    int code;
+  };
+
+  const Row rows[] = {
+      {"", 2},
+      {"--help", 0},
+      {"-h", 0},
+      {"--version", 0},
+      {"check --help", 0},
+      {"kl --help", 0},
+      {"check", 2},
+      {"nonsense", 2},
+      {"check --nonsense x", 2},
+      {"check " + clean.path(), 0},
+      {clean.path(), 0},
+      {clean.path() + "/model.safetensors", 0},  // a shard stands for its folder
+      {"check " + broken.path(), 1},
+      {"check " + broken.path() + " --fail-on never", 0},
+      {"check " + warned.path(), 0},
+      {"check " + warned.path() + " --fail-on warning", 1},
+      {"check " + warned.path() + " --fail-on warning --ignore TOK", 0},
+      {"check " + empty.path(), 2},
+      {"check /does/not/exist", 2},
+      {"check does-not-exist/at-all", 2},
+      {"check " + clean.path() + " /does/not/exist", 2},
+      {"check " + broken.path() + " /does/not/exist", 1},
+      {"check " + unreadable.path(), 1},
+      {"check " + fifo.path(), 1},
+      {"check hf://org/name", 2},
+      {"check " + clean.path() + " -f nonsense", 2},
+      {"check " + clean.path() + " --report json", 2},
+      {"check " + clean.path() + " --report json=/does/not/exist/x.json", 2},
+      {"check " + clean.path() + " --json", 0},
+      {"check " + clean.path() + " -qq", 0},
+      {"explain QNT004", 0},
+      {"explain QNT999", 2},
+      {"explain", 2},
+      {"rules", 0},
+      {"schema", 0},
+      {"schema nonsense", 2},
+      {"kl " + clean.path(), 2},
+      {"kl " + clean.path() + " --reference /does/not/exist", 2},
+      {"kl " + clean.path() + " --reference " + clean.path() + " --gate nonsense", 2},
+      {"kl " + clean.path() + " --reference " + clean.path() + " --memory lots", 2},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.arguments);
+    const testing::Ran r = run_program(row.arguments);
+    CHECK(r.code == row.code);
+    CHECK(r.out.size() + r.err.size() < (1U << 20));
+  }
+}
+
+TEST_CASE("standard output holds the document and nothing else, with progress on") {
+  const TempDir dir;
+  lint(dir, "extra-config-wrong-prefix");
+  const testing::Ran r = run_program("check " + dir.path() + " --json --progress json");
+  CHECK(r.code == 1);
+  const auto j = nlohmann::json::parse(r.out, nullptr, false);
+  REQUIRE_FALSE(j.is_discarded());
+  CHECK(j["schema_version"] == "1.0");
+  CHECK(j["run"]["verdict"] == "fail");
+  CHECK(j["findings"][0]["code"] == "QNT004");
+  CHECK(j["findings"][0]["where"][0]["line"].get<int>() > 1);
+  CHECK(j["findings"][0]["fingerprint"].get<std::string>().size() == 16);
+}
+
+TEST_CASE("the same input gives the same bytes, with any number of threads and in any locale") {
+  const TempDir dir;
+  lint(dir, "vision-quantized");
+  const std::string base = "check " + dir.path() + " --reproducible --json";
+  const std::string one = run_program(base + " --threads 1").out;
+  CHECK(one == run_program(base + " --threads 7").out);
+  CHECK(one == run_program(base, "LC_ALL=tr_TR.UTF-8").out);
+  CHECK(one.find("duration_s\": 0.0") != std::string::npos);
+}
+
+TEST_CASE("several targets: all are checked, and JSON is an array of them") {
+  const TempDir a;
+  lint(a, "clean-autoround-causal");
+  const TempDir b;
+  lint(b, "router-quantized");
+  const auto j = nlohmann::json::parse(
+      run_program("check " + a.path() + " " + b.path() + " --json").out, nullptr, false);
+  REQUIRE(j.is_array());
+  REQUIRE(j.size() == 2);
+  CHECK(j[0]["run"]["exit_code"] == 0);
+  CHECK(j[1]["run"]["exit_code"] == 1);
+}
+
+TEST_CASE("colour: never in a pipe, on demand, and off by NO_COLOR") {
+  const TempDir dir;
+  lint(dir, "router-quantized");
+  const std::string esc = "\x1b[";
+  CHECK(run_program("check " + dir.path()).out.find(esc) == std::string::npos);
+  CHECK(run_program("check --color always " + dir.path()).out.find(esc) != std::string::npos);
+  CHECK(run_program("check " + dir.path(), "FORCE_COLOR=1").out.find(esc) != std::string::npos);
+  CHECK(run_program("check " + dir.path(), "FORCE_COLOR=1 NO_COLOR=1").out.find(esc) ==
+        std::string::npos);
+}
+
+TEST_CASE("a report that cannot be written leaves no file and the old one whole") {
+  const TempDir dir;
+  lint(dir, "clean-autoround-causal");
+  const TempDir out;
+  out.write("r.json", "old");
+  CHECK(run_program("check " + dir.path() + " --report json=" + out.path() + "/r.json").code == 0);
+  CHECK(testing::read_all(out.path() + "/r.json").starts_with("{"));
+  CHECK(std::distance(std::filesystem::directory_iterator(out.path()), {}) == 1);
+}
+
+TEST_CASE("standard output that cannot be written is exit 2; a closed descriptor is survived") {
+  const TempDir dir;
+  lint(dir, "clean-autoround-causal");
+  CHECK(std::system((std::string(CKPT_BINARY) + " check " + dir.path() + " > /dev/full 2>/dev/null")
+                        .c_str()) == 2 * 256);
+  CHECK(std::system(
+            (std::string(CKPT_BINARY) + " check " + dir.path() + " >&- 2>&- <&-").c_str()) == 0);
+}
+
+}  // namespace ckpt
