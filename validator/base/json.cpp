@@ -290,11 +290,10 @@ std::string_view kind_name(Kind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-Result<std::shared_ptr<const Document>> parse(std::string text) {
-  if (text.size() > 0xFFFFFFF0U) return fail(ErrorKind::limit, "JSON text above 4 GiB");
-  if (text.starts_with("\xEF\xBB\xBF")) {
-    return fail(ErrorKind::format, "byte 0: a byte order mark, which JSON readers refuse");
-  }
+namespace {
+
+/// Strict validation by simdjson; its buffers (several times the text) are gone afterwards.
+Result<void> validate(const std::string& text) {
   simdjson::dom::parser parser;
   // simdjson counts the innermost scalar's level too: depth d is accepted with max_depth d + 1.
   if (parser.allocate(std::max<std::size_t>(text.size(), 64), limits::kJsonDepth + 1)) {
@@ -302,9 +301,17 @@ Result<std::shared_ptr<const Document>> parse(std::string text) {
                 fmt::format("no memory for a JSON text of {} bytes", text.size()));
   }
   const auto parsed = parser.parse(text.data(), text.size(), /*realloc_if_needed=*/true);
-  if (parsed.error()) {
-    if (auto r = judge(text, parsed.error()); !r) return tl::make_unexpected(std::move(r).error());
+  return parsed.error() ? judge(text, parsed.error()) : Result<void>{};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Document>> parse(std::string text) {
+  if (text.size() > 0xFFFFFFF0U) return fail(ErrorKind::limit, "JSON text above 4 GiB");
+  if (text.starts_with("\xEF\xBB\xBF")) {
+    return fail(ErrorKind::format, "byte 0: a byte order mark, which JSON readers refuse");
   }
+  if (auto r = validate(text); !r) return tl::make_unexpected(std::move(r).error());
   auto document = std::make_shared<Document>();
   document->text_ = std::move(text);
   if (auto r = Builder(*document).run(); !r) return tl::make_unexpected(std::move(r).error());

@@ -43,6 +43,11 @@ bool harmful(std::uint32_t c) {
 }
 
 std::string escape(std::string_view text, std::size_t max_chars, bool ascii_only) {
+  // Nearly every name is short plain ASCII; a backslash is not (it could imitate an escape).
+  const bool plain = text.size() <= max_chars && std::ranges::all_of(text, [](char c) {
+                       return c >= 0x20 && c < 0x7F && c != '\\';
+                     });
+  if (plain) return std::string(text);
   std::string out;
   std::size_t chars = 0;
   for (std::size_t i = 0; i < text.size();) {

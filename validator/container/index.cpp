@@ -36,8 +36,13 @@ void read_metadata(Index& index, std::vector<Defect>& defects) {
 
 void read_map(Index& index, const json::Value& map, std::vector<Defect>& defects) {
   index.entries.reserve(map.size());
+  std::string_view last;  // entries of one file follow each other: judge its name once
   map.each_member([&](const json::Member& m) {
     const auto file = m.value.string();
+    if (file && !last.empty() && *file == last) {
+      index.entries.push_back({m.name, last, m.value});
+      return;
+    }
     const bool own = file && file->starts_with("./") && repo::is_plain_shard_name(file->substr(2));
     if (!file || (!repo::is_plain_shard_name(*file) && !own)) {
       add(defects, DefectKind::index_value, index,
@@ -46,6 +51,7 @@ void read_map(Index& index, const json::Value& map, std::vector<Defect>& defects
           m.name, json::pointer_append("/weight_map", m.name), m.value.offset());
       return;
     }
+    if (!own) last = *file;
     index.entries.push_back({m.name, own ? file->substr(2) : *file, m.value});
   });
 }
@@ -78,71 +84,116 @@ std::optional<Index> read_index(const repo::Repo& repo, std::string_view name,
   return index;
 }
 
-void compare_index(const Index& index, const repo::Repo& repo, const std::vector<Shard>& shards,
-                   const std::vector<Tensor>& tensors, std::vector<Defect>& defects) {
-  std::map<std::string_view, std::uint32_t> shard_of;
-  for (std::uint32_t i = 0; i < shards.size(); ++i) shard_of[shards[i].name] = i;
+namespace {
 
-  std::map<std::string_view, std::pair<std::uint64_t, const IndexEntry*>> missing;
-  std::vector<std::string_view> listed;
-  std::vector<bool> named(shards.size());
-  listed.reserve(index.entries.size());
-  std::string_view last_file;
-  std::int64_t last_shard = -1;
-  for (const IndexEntry& e : index.entries) {
-    listed.push_back(e.tensor);
-    if (e.file != last_file || last_shard < 0) {
-      const auto it = shard_of.find(e.file);
-      last_file = e.file;
-      last_shard = it == shard_of.end() ? -1 : static_cast<std::int64_t>(it->second);
+/// Compares an index with the shards, entry by entry, then looks at what no entry named.
+class Comparison {
+ public:
+  Comparison(const Index& index, const repo::Repo& repo, const std::vector<Shard>& shards,
+             const std::vector<Tensor>& tensors, std::vector<Defect>& defects)
+      : index_(index),
+        repo_(repo),
+        shards_(shards),
+        tensors_(tensors),
+        defects_(defects),
+        named_(shards.size()),
+        listed_(tensors.size()) {
+    for (std::uint32_t i = 0; i < shards.size(); ++i) shard_of_[shards[i].name] = i;
+  }
+
+  void run() {
+    for (const IndexEntry& e : index_.entries) entry(e);
+    missing_shards();
+    unlisted_tensors();
+    total_size();
+  }
+
+ private:
+  const Index& index_;
+  const repo::Repo& repo_;
+  const std::vector<Shard>& shards_;
+  const std::vector<Tensor>& tensors_;
+  std::vector<Defect>& defects_;
+  std::vector<bool> named_;   ///< shards some entry names
+  std::vector<bool> listed_;  ///< tensors some entry lists
+  std::map<std::string_view, std::uint32_t> shard_of_;
+  std::map<std::string_view, std::pair<std::uint64_t, const IndexEntry*>> missing_;
+  std::string_view last_file_;  ///< entries of one file follow each other: remember the last
+  std::int64_t last_shard_ = -1;
+
+  std::int64_t shard_of(std::string_view file) {
+    if (file != last_file_ || last_shard_ < 0) {
+      const auto it = shard_of_.find(file);
+      last_file_ = file;
+      last_shard_ = it == shard_of_.end() ? -1 : static_cast<std::int64_t>(it->second);
     }
-    if (last_shard < 0) {
-      auto& [count, first] = missing[e.file];
+    return last_shard_;
+  }
+
+  void entry(const IndexEntry& e) {
+    const auto t = std::ranges::lower_bound(tensors_, e.tensor, {}, &Tensor::name);
+    const bool found = t != tensors_.end() && t->name == e.tensor;
+    if (found) listed_[static_cast<std::size_t>(t - tensors_.begin())] = true;
+    const std::int64_t shard = shard_of(e.file);
+    if (shard < 0) {
+      auto& [count, first] = missing_[e.file];
       if (count++ == 0) first = &e;
-      continue;
+      return;
     }
-    const auto s = static_cast<std::uint32_t>(last_shard);
-    named[s] = true;
-    if (!shards[s].usable) continue;
-    const auto t = std::ranges::lower_bound(tensors, e.tensor, {}, &Tensor::name);
-    const bool found = t != tensors.end() && t->name == e.tensor;
-    if (found && t->shard == s) continue;
-    add(defects, DefectKind::index_absent_tensor, index,
+    const auto s = static_cast<std::uint32_t>(shard);
+    named_[s] = true;
+    if (!shards_[s].usable || (found && t->shard == s)) return;
+    add(defects_, DefectKind::index_absent_tensor, index_,
         found ? fmt::format("`{}` is mapped to {}, it is stored in {}", shown(e.tensor),
-                            shown(e.file), shown(shards[t->shard].name))
+                            shown(e.file), shown(shards_[t->shard].name))
               : fmt::format("`{}` is mapped to {}, which does not contain it", shown(e.tensor),
                             shown(e.file)),
         e.tensor, json::pointer_append("/weight_map", e.tensor), e.place.offset());
   }
-  for (const auto& [file, count] : missing) {
-    const repo::Entry* entry = repo.find(file);
-    const std::string_view why = entry == nullptr ? "does not exist"
-                                 : entry->kind == repo::EntryKind::dangling_link
-                                     ? "is a link that leads nowhere"
-                                     : "cannot be opened";
-    add(defects, DefectKind::index_missing_shard, index,
-        fmt::format("{} tensors are mapped to `{}`, which {}", with_commas(count.first),
-                    shown(file), why),
-        count.second->tensor, json::pointer_append("/weight_map", count.second->tensor),
-        count.second->place.offset());
+
+  void missing_shards() {
+    for (const auto& [file, count] : missing_) {
+      const repo::Entry* entry = repo_.find(file);
+      const std::string_view why = entry == nullptr ? "does not exist"
+                                   : entry->kind == repo::EntryKind::dangling_link
+                                       ? "is a link that leads nowhere"
+                                       : "cannot be opened";
+      add(defects_, DefectKind::index_missing_shard, index_,
+          fmt::format("{} tensors are mapped to `{}`, which {}", with_commas(count.first),
+                      shown(file), why),
+          count.second->tensor, json::pointer_append("/weight_map", count.second->tensor),
+          count.second->place.offset());
+    }
   }
-  std::ranges::sort(listed);
-  std::uint64_t bytes = 0;
-  for (const Tensor& t : tensors) {
-    bytes += t.bytes();
-    if (!named[t.shard] || std::ranges::binary_search(listed, t.name)) continue;
-    add(defects, DefectKind::index_unlisted_tensor, index,
-        fmt::format("`{}` is in {}, the index does not list it", shown(t.name),
-                    shown(shards[t.shard].name)),
-        t.name);
+
+  void unlisted_tensors() {
+    for (std::size_t i = 0; i < tensors_.size(); ++i) {
+      const Tensor& t = tensors_[i];
+      if (listed_[i] || !named_[t.shard]) continue;
+      add(defects_, DefectKind::index_unlisted_tensor, index_,
+          fmt::format("`{}` is in {}, the index does not list it", shown(t.name),
+                      shown(shards_[t.shard].name)),
+          t.name);
+    }
   }
-  const bool complete = missing.empty() && std::ranges::all_of(shards, &Shard::usable);
-  if (complete && index.total_size && *index.total_size != bytes) {
-    add(defects, DefectKind::index_total_size, index,
-        fmt::format("`total_size` is {}, the tensors have {} bytes", *index.total_size, bytes), {},
+
+  void total_size() {
+    std::uint64_t bytes = 0;
+    for (const Tensor& t : tensors_) bytes += t.bytes();
+    const bool complete = missing_.empty() && std::ranges::all_of(shards_, &Shard::usable);
+    if (!complete || !index_.total_size || *index_.total_size == bytes) return;
+    add(defects_, DefectKind::index_total_size, index_,
+        fmt::format("`total_size` is {}, the tensors have {} bytes", *index_.total_size, bytes), {},
         "/metadata/total_size",
-        index.document->root().find("metadata").find("total_size").offset());
+        index_.document->root().find("metadata").find("total_size").offset());
   }
+};
+
+}  // namespace
+
+void compare_index(const Index& index, const repo::Repo& repo, const std::vector<Shard>& shards,
+                   const std::vector<Tensor>& tensors, std::vector<Defect>& defects) {
+  Comparison(index, repo, shards, tensors, defects).run();
 }
 
 }  // namespace ckpt::container

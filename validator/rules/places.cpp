@@ -64,6 +64,20 @@ void add_place(Draft& draft, Location place) {
   if (draft.where.size() < limits::kFindingPlaces) draft.where.push_back(std::move(place));
 }
 
+void add_modules(const RuleInput& in, const std::vector<std::uint32_t>& modules, Draft& draft) {
+  for (const std::uint32_t m : modules) {
+    if (draft.where.size() >= limits::kFindingPlaces) return;
+    draft.where.push_back(at_module(in, m));
+  }
+}
+
+void add_tensors(const RuleInput& in, const std::vector<std::uint32_t>& tensors, Draft& draft) {
+  for (const std::uint32_t t : tensors) {
+    if (draft.where.size() >= limits::kFindingPlaces) return;
+    draft.where.push_back(at_tensor(in, t));
+  }
+}
+
 std::string counted(std::uint64_t n, arch::ModuleClass cls) {
   constexpr std::string_view kNames[] = {"embedding",
                                          "output head",

@@ -25,6 +25,10 @@ namespace ckpt::rules {
 /// Adds a place unless the draft holds the most it may.
 void add_place(Draft& draft, results::Location place);
 
+/// Adds modules, or stored tensors, as far as the draft may hold places: nothing is built beyond.
+void add_modules(const RuleInput& in, const std::vector<std::uint32_t>& modules, Draft& draft);
+void add_tensors(const RuleInput& in, const std::vector<std::uint32_t>& tensors, Draft& draft);
+
 /// `1 router`, `60 routers`: a class in words, with its number.
 [[nodiscard]] std::string counted(std::uint64_t n, arch::ModuleClass cls);
 

@@ -27,7 +27,7 @@ void run(const RuleInput& in, const Emit& emit) {
   draft.message = fmt::format("`model.safetensors` shadows the index: {} tensors lie elsewhere",
                               with_commas(hidden.size()));
   draft.count = hidden.size();
-  for (const std::uint32_t t : hidden) add_place(draft, at_tensor(in, t));
+  add_tensors(in, hidden, draft);
   if (hidden.empty()) {
     draft.count = 1;
     results::Location w;

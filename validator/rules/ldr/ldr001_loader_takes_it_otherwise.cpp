@@ -54,7 +54,7 @@ void run(const RuleInput& in, const Emit& emit) {
                                 with_commas(b.modules.size()));
     draft.subject = in.blueprint->modules()[b.modules[0]].name;
     draft.count = b.modules.size();
-    for (const std::uint32_t m : b.modules) add_place(draft, at_module(in, m));
+    add_modules(in, b.modules, draft);
     for (results::Effect& e : effects_on(in, b.modules)) {
       if (e.loader == loader) draft.effects.push_back(std::move(e));
     }

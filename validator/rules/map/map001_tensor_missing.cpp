@@ -32,7 +32,7 @@ void run(const RuleInput& in, const Emit& emit) {
                                                       counted(modules.size(), cls), name);
     draft.subject = name;
     draft.count = modules.size();
-    for (const std::uint32_t m : modules) add_place(draft, at_module(in, m));
+    add_modules(in, modules, draft);
     draft.effects = {
         {"vllm", results::LoaderState::wrong_weights,
          "leaves the parameters uninitialised, without a word"},

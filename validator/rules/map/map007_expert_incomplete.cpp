@@ -28,7 +28,7 @@ void run(const RuleInput& in, const Emit& emit) {
                               first.layer, first.expert);
   draft.subject = first.name;
   draft.count = experts.size();
-  for (const std::uint32_t m : missing) add_place(draft, at_module(in, m));
+  add_modules(in, missing, draft);
   draft.effects = effects_on(in, missing);
   draft.fix = "copy the expert from the base model, or quantize it again";
   emit(std::move(draft));

@@ -37,7 +37,7 @@ void run(const RuleInput& in, const Emit& emit) {
     draft.count = strangers.size();
     draft.message = fmt::format("{} `mtp.*` tensors have no place with `mtp_num_hidden_layers` {}",
                                 strangers.size(), layers);
-    for (const std::uint32_t t : strangers) add_place(draft, at_tensor(in, t));
+    add_tensors(in, strangers, draft);
   }
   draft.fix = "make `mtp_num_hidden_layers` and the `mtp.*` tensors agree";
   emit(std::move(draft));

@@ -24,7 +24,7 @@ void run(const RuleInput& in, const Emit& emit) {
                               arch::spelling_pattern(arch::Spelling::gate_up_suffixed));
   draft.subject = "experts";
   draft.count = found.size();
-  for (const std::uint32_t m : found) add_place(draft, at_module(in, m));
+  add_modules(in, found, draft);
   draft.effects = effects_on(in, found);
   draft.fix = "split and rename the tensors; no code changes";
   emit(std::move(draft));

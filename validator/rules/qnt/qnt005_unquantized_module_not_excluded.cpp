@@ -30,7 +30,7 @@ void report(const RuleInput& in, const Emit& emit, arch::ModuleClass cls,
                               dtype_name(dtype), in.intent->decision(modules[0])->bits);
   draft.subject = std::string(arch::class_name(cls));
   draft.count = modules.size();
-  for (const std::uint32_t m : modules) add_place(draft, at_module(in, m));
+  add_modules(in, modules, draft);
   draft.effects = effects_on(in, modules);
   if (draft.effects.empty()) {
     draft.effects.push_back({"older vllm (0.17), sglang", results::LoaderState::wrong_output,

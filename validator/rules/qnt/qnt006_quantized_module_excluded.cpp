@@ -26,7 +26,7 @@ void run(const RuleInput& in, const Emit& emit) {
         fmt::format("{} stored packed, the config says 16 bits", counted(modules.size(), cls));
     draft.subject = std::string(arch::class_name(cls));
     draft.count = modules.size();
-    for (const std::uint32_t m : modules) add_place(draft, at_module(in, m));
+    add_modules(in, modules, draft);
     draft.effects = effects_on(in, modules);
     draft.fix = "state the stored width in the config, or store the modules unquantized";
     emit(std::move(draft));

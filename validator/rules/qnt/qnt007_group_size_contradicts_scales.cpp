@@ -29,7 +29,7 @@ void run(const RuleInput& in, const Emit& emit) {
   draft.subject = "group_size";
   draft.count = found.size();
   draft.where.push_back(at_json(q.file, q.pointer, q.block.value.find("group_size")));
-  for (const std::uint32_t m : found) add_place(draft, at_module(in, m));
+  add_modules(in, found, draft);
   draft.effects = effects_on(in, found);
   draft.fix = fmt::format("write {} for these modules", s.group_size);
   emit(std::move(draft));

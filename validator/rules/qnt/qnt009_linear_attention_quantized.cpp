@@ -20,7 +20,7 @@ void run(const RuleInput& in, const Emit& emit) {
                               counted(found.size(), arch::ModuleClass::linear_attention));
   draft.subject = in.blueprint->modules()[found[0]].name;
   draft.count = found.size();
-  for (const std::uint32_t m : found) add_place(draft, at_module(in, m));
+  add_modules(in, found, draft);
   draft.effects = {};
   draft.fix = "keep them at 16 bits, or measure the cost with `ckpt-check kl`";
   emit(std::move(draft));

@@ -19,7 +19,7 @@ void run(const RuleInput& in, const Emit& emit) {
       fmt::format("{} stored quantized", counted(found.size(), arch::ModuleClass::router));
   draft.subject = in.blueprint->modules()[found[0]].name;
   draft.count = found.size();
-  for (const std::uint32_t m : found) add_place(draft, at_module(in, m));
+  add_modules(in, found, draft);
   draft.effects = effects_on(in, found);
   draft.fix = "copy `mlp.gate.weight` from the base model and exclude it";
   emit(std::move(draft));

@@ -19,7 +19,7 @@ void run(const RuleInput& in, const Emit& emit) {
       fmt::format("{} stored quantized", counted(found.size(), arch::ModuleClass::vision));
   draft.subject = in.blueprint->modules()[found[0]].name;
   draft.count = found.size();
-  for (const std::uint32_t m : found) add_place(draft, at_module(in, m));
+  add_modules(in, found, draft);
   draft.effects = effects_on(in, found);
   draft.fix = "copy the vision tensors from the base model and exclude them";
   emit(std::move(draft));

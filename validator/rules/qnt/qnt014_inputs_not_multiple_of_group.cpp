@@ -23,7 +23,7 @@ void run(const RuleInput& in, const Emit& emit) {
                               in.intent->decision(found[0])->group_size, found.size());
   draft.subject = in.blueprint->modules()[found[0]].name;
   draft.count = found.size();
-  for (const std::uint32_t m : found) add_place(draft, at_module(in, m));
+  add_modules(in, found, draft);
   draft.effects.push_back(
       {"vllm", results::LoaderState::does_not_load,
        fmt::format("expects {} groups, {} are stored",

@@ -34,7 +34,7 @@ void run(const RuleInput& in, const Emit& emit) {
                               with_commas(odd.size()), layers.size());
   draft.subject = in.blueprint->modules()[odd[0]].name;
   draft.count = odd.size();
-  for (const std::uint32_t m : odd) add_place(draft, at_module(in, m));
+  add_modules(in, odd, draft);
   draft.effects = {{"vllm", results::LoaderState::does_not_load,
                     "expert 0 decides for the layer; the others do not fit"},
                    {"transformers", results::LoaderState::does_not_load,
