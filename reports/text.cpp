@@ -94,9 +94,13 @@ std::string excerpt(const Location& w, const TextOptions& o) {
   std::string out = fmt::format("{}\n", bar);
   out += fmt::format("{} {}\n", paint(Paint::cyan, number + " |", o), line);
   const std::size_t column = number.size() + 3 + begin + length + 1;
-  out += fmt::format(
-      "{} {}{}\n", bar, paint(Paint::red, carets, o),
-      w.note.empty() ? "" : " " + wrap(w.note, column, number.size() + 3, o.width + 40));
+  const bool beside = column + display_length(w.note) <= o.width;
+  out += fmt::format("{} {}{}\n", bar, paint(Paint::red, carets, o),
+                     beside && !w.note.empty() ? " " + w.note : "");
+  if (!beside) {
+    const std::size_t indent = number.size() + 3;
+    out += fmt::format("{} {}\n", bar, wrap(w.note, indent, indent, o.width));
+  }
   return out;
 }
 

@@ -205,12 +205,13 @@ Results run_check(const OpenedRepo& o, const CheckOptions& options, ThreadPool& 
     }
   }
   r.findings = rules::run_rules(in, r.rules_skipped, r.rules_ran);
+  // What loaders do does not depend on which findings are shown.
+  add_loaders(in, options, r);
   std::erase_if(r.findings, [&options](const Finding& f) {
     return has_prefix(options.ignore, f.code) ||
            (!options.select.empty() && !has_prefix(options.select, f.code));
   });
   sort_findings(r.findings);
-  add_loaders(in, options, r);
   note_incomplete(o, r);
   if (stop.stop_requested()) r.run.incomplete.push_back({"run", "interrupted"});
   judge(r, options.fail_on);

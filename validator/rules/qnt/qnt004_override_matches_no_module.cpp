@@ -29,6 +29,11 @@ void run(const RuleInput& in, const Emit& emit) {
     const config::Override& o = q.overrides[d.index];
     results::Location w = at_json(
         q.file, json::pointer_append(q.pointer + "/extra_config", shown(o.key)), o.member.key);
+    // Only the wrong prefix is underlined, not the whole key.
+    const std::size_t layers = o.key.find("layers");
+    if (!d.repaired.empty() && layers != std::string::npos && w.end_line == w.line) {
+      w.end_column = w.column + 1 + static_cast<std::uint32_t>(layers) + 6;
+    }
     if (draft.where.empty()) {
       w.note =
           fmt::format("modules of this class begin with `{}layers`", in.blueprint->text_prefix());

@@ -15,7 +15,7 @@ void run(const RuleInput& in, const Emit& emit) {
   draft.subject = "tokenizer_class";
   draft.where.push_back(at_json("tokenizer_config.json", "/tokenizer_class", v));
   draft.effects.push_back({"transformers 4", results::LoaderState::does_not_load,
-                           "and engines that build on it: the tokenizer does not load"});
+                           "the tokenizer does not load, nor in engines that build on it"});
   draft.fix = "write \"Qwen2TokenizerFast\"";
   draft.repairable = true;
   emit(std::move(draft));
