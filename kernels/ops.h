@@ -85,6 +85,9 @@ struct GemmArgs {
   Rows x;                           ///< [T, K]
   std::span<const GemmPart> parts;  ///< each reads the same x; none may overlap x
   Rounding rounding = Rounding::none;
+  /// The caller's word that x holds BF16 numbers only. With weights that do too, a backend may then
+  /// use BF16 matrix instructions: the same products, sums in f32 with subnormals taken as 0.
+  bool x_is_bf16 = false;
 };
 
 struct NormArgs {

@@ -31,7 +31,10 @@ tl::unexpected<Error> no_memory(std::string_view op, std::int64_t floats) {
 }
 
 CpuOps::CpuOps(ThreadPool& pool, const Level& level)
-    : pool_(pool), level_(level), name_(fmt::format("cpu {}", level.name)) {}
+    : pool_(pool),
+      level_(level),
+      bf16_(&level == avx512_level() ? bf16_kernels() : nullptr),
+      name_(fmt::format("cpu {}{}", level.name, bf16_ != nullptr ? " bf16" : "")) {}
 
 void CpuOps::over_rows(std::int64_t rows, std::int64_t row_floats,
                        const std::function<void(std::int64_t, std::int64_t)>& body) {

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "kernels/cpu/bf16.h"
 #include "kernels/cpu/level.h"
 #include "kernels/ops.h"
 
@@ -38,11 +39,16 @@ class PanelReader {
   PanelReader(const Level& level, const MatrixView& view, std::int64_t n_begin);
   /// Rows [k_begin, k_end) to `to` [k_end - k_begin, 32]; columns beyond N are 0.
   void read(std::int64_t k_begin, std::int64_t k_end, float* to) const;
+  /// The same as pairs of BF16, for weights that are BF16; `scratch` [k_end - k_begin, 32].
+  void read_pairs(const Bf16Kernels& kernels, std::int64_t k_begin, std::int64_t k_end,
+                  float* scratch, std::uint32_t* to) const;
 
   [[nodiscard]] bool ok() const { return ok_; }
 
  private:
   void unpack_groups();
+  [[nodiscard]] DecodeArgs codes(std::int64_t k_begin, std::int64_t k_end, float* to) const;
+  [[nodiscard]] TransposeArgs rows(std::int64_t k_begin, std::int64_t k_end, float* to) const;
   void read_floats(std::int64_t k_begin, std::int64_t k_end, float* to) const;
   void read_codes(std::int64_t k_begin, std::int64_t k_end, float* to) const;
 
@@ -99,6 +105,7 @@ class CpuOps final : public Ops {
 
   ThreadPool& pool_;
   const Level& level_;
+  const Bf16Kernels* bf16_;  ///< null: BF16 products go through f32
   std::string name_;
 };
 

@@ -108,30 +108,48 @@ void PanelReader::unpack_groups() {
   }
 }
 
+DecodeArgs PanelReader::codes(std::int64_t k_begin, std::int64_t k_end, float* to) const {
+  return {.words = view_.data.data() + n_begin_ * 4,
+          .row_bytes = view_.n * 4,
+          .k_begin = k_begin,
+          .k_end = k_end,
+          .scales = scales_.get(),
+          .zeros = zeros_.get(),
+          .group_size = view_.packed.group_size,
+          .rounding = view_.packed.rounding,
+          .to = to};
+}
+
+TransposeArgs PanelReader::rows(std::int64_t k_begin, std::int64_t k_end, float* to) const {
+  const std::int64_t width = view_.storage == Storage::f32 ? 4 : 2;
+  const std::int64_t stride = view_.row_stride == 0 ? view_.k : view_.row_stride;
+  return {.from = view_.data.data() + (n_begin_ * stride + k_begin) * width,
+          .row_bytes = stride * width,
+          .n = cols_,
+          .k = k_end - k_begin,
+          .to = to};
+}
+
 void PanelReader::read(std::int64_t k_begin, std::int64_t k_end, float* to) const {
   if (view_.storage != Storage::packed) return read_floats(k_begin, k_end, to);
   if (!fast_) return read_codes(k_begin, k_end, to);
-  level_.decode_int4({.words = view_.data.data() + n_begin_ * 4,
-                      .row_bytes = view_.n * 4,
-                      .k_begin = k_begin,
-                      .k_end = k_end,
-                      .scales = scales_.get(),
-                      .zeros = zeros_.get(),
-                      .group_size = view_.packed.group_size,
-                      .rounding = view_.packed.rounding,
-                      .to = to});
+  level_.decode_int4(codes(k_begin, k_end, to));
+}
+
+void PanelReader::read_pairs(const Bf16Kernels& kernels, std::int64_t k_begin, std::int64_t k_end,
+                             float* scratch, std::uint32_t* to) const {
+  if (view_.storage == Storage::bf16) {
+    return kernels.transpose(rows(k_begin, k_end, nullptr), to);
+  }
+  if (fast_ && view_.packed.group_size % 8 == 0) {
+    return kernels.decode_int4(codes(k_begin, k_end, nullptr), to);
+  }
+  read(k_begin, k_end, scratch);
+  kernels.pack(scratch, k_end - k_begin, to);
 }
 
 void PanelReader::read_floats(std::int64_t k_begin, std::int64_t k_end, float* to) const {
-  const std::int64_t width = view_.storage == Storage::f32 ? 4 : 2;
-  const std::int64_t stride = view_.row_stride == 0 ? view_.k : view_.row_stride;
-  const TransposeArgs args{
-      .from = view_.data.data() + (n_begin_ * stride + k_begin) * width,
-      .row_bytes = stride * width,
-      .n = cols_,
-      .k = k_end - k_begin,
-      .to = to,
-  };
+  const TransposeArgs args = rows(k_begin, k_end, to);
   if (view_.storage == Storage::f32) level_.transpose_f32(args);
   if (view_.storage == Storage::bf16) level_.transpose_bf16(args);
   if (view_.storage == Storage::f16) level_.transpose_f16(args);

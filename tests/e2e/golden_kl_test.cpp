@@ -30,6 +30,7 @@ struct Options {
   std::string reference_logits;
   bool bf16_weights = false;
   bool exact_router = true;
+  bool local = true;
 };
 
 std::unique_ptr<Run> run_pair(const PairCase& c, const Options& options) {
@@ -56,6 +57,7 @@ std::unique_ptr<Run> run_pair(const PairCase& c, const Options& options) {
                                    .progress = progress,
                                    .mode = options.mode,
                                    .exact_router = options.exact_router,
+                                   .local = options.local,
                                    .bf16_weights = options.bf16_weights,
                                    .memory_bytes = options.memory,
                                    .stop = {},
@@ -343,6 +345,16 @@ TEST_CASE("threads and memory do not change a bit") {
   const auto tight = run_pair(kM, {.threads = 2, .memory = 76U << 20});
   REQUIRE(tight->error == "");
   CHECK(one == fingerprint(*tight));
+}
+
+TEST_CASE("without local errors the KL keeps every bit") {
+  const auto with = run_pair(kM, {});
+  const auto without = run_pair(kM, {.local = false});
+  REQUIRE(without->error == "");
+  CHECK(without->metrics.kl.mean == with->metrics.kl.mean);
+  CHECK(without->metrics.kl.max == with->metrics.kl.max);
+  CHECK(std::isnan(without->metrics.layers[0].local_error));
+  CHECK_FALSE(without->metrics.experts[0].error.has_value());
 }
 
 TEST_CASE("too little memory is an error that says how much it takes") {

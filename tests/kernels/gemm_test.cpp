@@ -39,12 +39,13 @@ double worst_error(const std::vector<float>& x, const std::vector<float>& w,
 }
 
 std::vector<float> multiply(Ops& ops, std::vector<float>& x, const MatrixView& view,
-                            std::int64_t tokens, Rounding rounding = Rounding::none) {
+                            std::int64_t tokens, Rounding rounding = Rounding::none,
+                            bool x_is_bf16 = false) {
   std::vector<float> y(static_cast<std::size_t>(tokens * view.n), kNan);
   auto w = ops.matrix(view);
   REQUIRE(w);
   const GemmPart part{w->get(), rows_of(y, tokens, view.n)};
-  REQUIRE(ops.gemm({rows_of(x, tokens, view.k), {&part, 1}, rounding}));
+  REQUIRE(ops.gemm({rows_of(x, tokens, view.k), {&part, 1}, rounding, x_is_bf16}));
   return y;
 }
 
@@ -216,6 +217,44 @@ TEST_CASE("gemm passes NaN and Inf to their rows only, and rounds to 16 bits onc
       CHECK(std::isfinite(y[i]) == (row != 2 && row != 13));
       if (!std::isnan(y[i])) CHECK(same_bits(half[i], bf16_to_f32(f32_to_bf16(y[i]))));
       if (!std::isnan(y[i])) CHECK(same_bits(small[i], f16_to_f32(f32_to_f16(y[i]))));
+    }
+  }
+}
+
+TEST_CASE("gemm of BF16 by BF16 stays within its contract, whatever instructions it uses") {
+  Backends backends;
+  for (const Size s : kSizes) {
+    std::vector<float> x = random_floats(s.t * s.k, 8);
+    std::vector<float> w = random_floats(s.n * s.k, 9);
+    std::vector<std::uint16_t> half;
+    for (float& v : x) v = bf16_to_f32(f32_to_bf16(v));
+    for (float& v : w) {
+      half.push_back(f32_to_bf16(v));
+      v = bf16_to_f32(half.back());
+    }
+    const MatrixView view{.storage = Storage::bf16, .n = s.n, .k = s.k, .data = bytes_of(half)};
+    for (const auto& ops : backends.all) {
+      CAPTURE(ops->name());
+      CAPTURE(s.k);
+      CHECK(worst_error(x, w, multiply(*ops, x, view, s.t, Rounding::none, true), s) <= 1.0);
+    }
+  }
+}
+
+TEST_CASE("gemm of BF16 by packed codes rounded to BF16 stays within its contract") {
+  Backends backends;
+  for (const auto& [size, group] : {std::pair{Size{3, 64, 256}, 128}, {Size{14, 40, 264}, 12}}) {
+    PackedCase c = gptq_case(size, 4, group, false);
+    c.view.packed.rounding = Rounding::bf16;
+    for (float& v : c.decoded) v = bf16_to_f32(f32_to_bf16(v));
+    std::vector<float> x = random_floats(size.t * size.k, 3);
+    for (float& v : x) v = bf16_to_f32(f32_to_bf16(v));
+    for (const auto& ops : backends.all) {
+      CAPTURE(ops->name());
+      CHECK(worst_error(x, c.decoded, multiply(*ops, x, c.view, size.t, Rounding::none, true),
+                        size) <= 1.0);
+      const auto plain = multiply(*ops, x, c.view, size.t);
+      CHECK(worst_error(x, c.decoded, plain, size) <= 1.0);
     }
   }
 }

@@ -54,7 +54,7 @@ Result<void> run_attention(const Context& ctx, const AttentionWeights& w, const 
   CKPT_TRY_VOID(tap.see(ops, Point::input_norm, n), "tap");
   const kernels::GemmPart parts[] = {
       {w.q_proj.matrix.get(), q}, {w.k_proj.matrix.get(), k}, {w.v_proj.matrix.get(), v}};
-  CKPT_TRY_VOID(ops.gemm({n, parts, ctx.rounding}), "qkv");
+  CKPT_TRY_VOID(ops.gemm({n, parts, ctx.rounding, ctx.bf16()}), "qkv");
   CKPT_TRY_VOID(tap.see(ops, Point::attn_q, q), "tap");
   CKPT_TRY_VOID(tap.see(ops, Point::attn_k, k), "tap");
   CKPT_TRY_VOID(tap.see(ops, Point::attn_v, v), "tap");
@@ -74,7 +74,7 @@ Result<void> run_attention(const Context& ctx, const AttentionWeights& w, const 
   CKPT_TRY_VOID(ops.sigmoid_gate({output, query_heads(c, q, c.head_dim), ctx.rounding}), "gate");
   CKPT_TRY_VOID(tap.see(ops, Point::attn_gated, o), "tap");
   const kernels::GemmPart back{w.o_proj.matrix.get(), out};
-  CKPT_TRY_VOID(ops.gemm({o, {&back, 1}, ctx.rounding}), "o_proj");
+  CKPT_TRY_VOID(ops.gemm({o, {&back, 1}, ctx.rounding, ctx.bf16()}), "o_proj");
   return tap.see(ops, Point::attn_out, out);
 }
 

@@ -25,7 +25,11 @@ struct Context {
   Workspace& workspace;
   const RopeTable& rope;
   bool exact_router = true;  ///< router logits are not rounded
+  bool local = true;         ///< evaluate the candidate on the reference's inputs too
   std::stop_token stop;
+
+  /// Whether every input of a product holds BF16 numbers only.
+  [[nodiscard]] bool bf16() const { return rounding == kernels::Rounding::bf16; }
 
   [[nodiscard]] Result<void> check_stop() const {
     if (stop.stop_requested()) return fail(ErrorKind::cancelled, "stopped");

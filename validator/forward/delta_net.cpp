@@ -39,7 +39,7 @@ Result<void> project(const Context& ctx, const DeltaNetWeights& w, const Rows& x
                                      {w.in_proj_z.matrix.get(), in.z},
                                      {w.in_proj_b.matrix.get(), in.b},
                                      {w.in_proj_a.matrix.get(), in.a}};
-  CKPT_TRY_VOID(ops.gemm({in.n, parts, ctx.rounding}), "projections");
+  CKPT_TRY_VOID(ops.gemm({in.n, parts, ctx.rounding, ctx.bf16()}), "projections");
   CKPT_TRY_VOID(tap.see(ops, Point::gdn_qkv, in.qkv), "tap");
   CKPT_TRY_VOID(tap.see(ops, Point::gdn_z, in.z), "tap");
   CKPT_TRY_VOID(tap.see(ops, Point::gdn_b, in.b), "tap");
@@ -89,7 +89,7 @@ Result<void> run_delta_net(const Context& ctx, const DeltaNetWeights& w, const R
                 "gated norm");
   CKPT_TRY_VOID(tap.see(ops, Point::gdn_gated, o), "tap");
   const kernels::GemmPart back{w.out_proj.matrix.get(), out};
-  CKPT_TRY_VOID(ops.gemm({o, {&back, 1}, ctx.rounding}), "out_proj");
+  CKPT_TRY_VOID(ops.gemm({o, {&back, 1}, ctx.rounding, ctx.bf16()}), "out_proj");
   return tap.see(ops, Point::gdn_out, out);
 }
 

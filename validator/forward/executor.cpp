@@ -60,6 +60,7 @@ class PassRun {
   MixerWeights reference_;
   MixerWeights candidate_;
   bool same_mixer_ = false;
+  bool equal_streams_ = false;  // both residual streams hold the same numbers
 };
 
 Result<void> PassRun::allocate() {
@@ -82,6 +83,9 @@ Result<void> PassRun::embed() {
   const auto tokens = std::span(a_.sequences).subspan(pass_.first_sequence, pass_.sequences);
   CKPT_TRY_VOID(embed_tokens(a_.pair.reference, tokens, ops_, h_.x_reference), "reference");
   CKPT_TRY_VOID(embed_tokens(a_.pair.candidate, tokens, ops_, h_.x_candidate), "candidate");
+  std::vector<double> apart(static_cast<std::size_t>(pass_.tokens));
+  CKPT_TRY_VOID(ops_.row_squares(h_.x_reference, h_.x_candidate, apart), "embedding");
+  equal_streams_ = std::all_of(apart.begin(), apart.end(), [](double d) { return d == 0; });
   CKPT_TRY_VOID(tap(Stream::reference, -1).see(ops_, Point::embedding, h_.x_reference), "tap");
   return tap(Stream::candidate, -1).see(ops_, Point::embedding, h_.x_candidate);
 }
@@ -111,7 +115,7 @@ Result<void> PassRun::mixer_block(int index, std::size_t begin, std::size_t end)
                 "reference");
   const Rows local = h_.local.slice(row, count);
   CKPT_TRY_VOID(ops_.fill(local, 0), "local");
-  if (!same_mixer_) {
+  if (!same_mixer_ && !equal_streams_ && ctx_.local) {
     CKPT_TRY_VOID(run_mixer(ctx_, candidate, x, starts, {}, other), "local");
     CKPT_TRY_VOID(ops_.subtract(other, o), "local");
     CKPT_TRY_VOID(ops_.add(local, other, Rounding::none), "local");
@@ -119,6 +123,10 @@ Result<void> PassRun::mixer_block(int index, std::size_t begin, std::size_t end)
   CKPT_TRY_VOID(
       run_mixer(ctx_, candidate, x_candidate, starts, tap(Stream::candidate, index, row), other),
       "candidate");
+  if (equal_streams_) {  // before the first layer the candidate's inputs are the reference's
+    CKPT_TRY_VOID(ops_.add(local, other, Rounding::none), "local");
+    CKPT_TRY_VOID(ops_.subtract(local, o), "local");
+  }
   const Rows before = h_.before.slice(row, count);
   CKPT_TRY_VOID(ops_.fill(before, 0), "residual");
   CKPT_TRY_VOID(ops_.add(before, x, Rounding::none), "residual");
@@ -137,6 +145,7 @@ Result<void> PassRun::mixers(int index, config::LayerType type) {
     CKPT_TRY_VOID(mixer_block(index, begin, end), "mixer");
     begin = end;
   }
+  equal_streams_ = false;
   reference_ = {};
   candidate_ = {};
   CKPT_TRY_VOID(tap(Stream::reference, index).see(ops_, Point::mixer_residual, h_.x_reference),
@@ -177,6 +186,7 @@ Result<void> PassRun::finish(int index) {
   CKPT_TRY_VOID(ops_.row_squares(h_.x_candidate, h_.x_reference, difference), "norms");
   CKPT_TRY_VOID(ops_.row_squares(h_.x_reference, h_.before, update), "norms");
   CKPT_TRY_VOID(ops_.row_squares(h_.local, {}, local), "norms");
+  if (!ctx_.local) local.clear();
   a_.observer.on_layer(index, {reference, candidate, difference, update, local});
   return {};
 }
@@ -246,7 +256,8 @@ Result<void> run_forward(const ForwardArgs& a) {
   const Rounding rounding = rounding_of(a.mode);
   CKPT_TRY(const RopeTable rope, make_rope_table(a.ops, a.config, longest, rounding), "forward");
   Workspace workspace(a.ops);
-  const Context context{a.ops, a.config, rounding, workspace, rope, a.exact_router, a.stop};
+  const Context context{a.ops, a.config,       rounding, workspace,
+                        rope,  a.exact_router, a.local,  a.stop};
   std::int64_t first = 0;
   for (std::size_t i = 0; i < a.plan.passes.size(); ++i) {
     PassRun pass(a, context, a.plan.passes[i], first);

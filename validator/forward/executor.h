@@ -25,6 +25,7 @@ struct ForwardArgs {
   Progress& progress;
   Mode mode = Mode::fp32;
   bool exact_router = true;
+  bool local = true;  ///< local errors; without them a third of the work falls away
   kernels::Rounding weight_rounding = kernels::Rounding::none;  ///< of decoded codes
   std::stop_token stop;
 };

@@ -60,12 +60,12 @@ Result<void> Head::apply(const Context& ctx, const Tile& tile, const Rows& x, co
     return Rows{rows.data + tile.begin, rows.rows, n, rows.stride};
   };
   const kernels::GemmPart both{tile.reference.matrix.get(), part_of(logits)};
-  if (tile.same) return ops_.gemm({x, {&both, 1}, ctx.rounding});
+  if (tile.same) return ops_.gemm({x, {&both, 1}, ctx.rounding, ctx.bf16()});
   const std::int64_t half = x.rows / 2;
   const kernels::GemmPart r{tile.reference.matrix.get(), part_of(logits.slice(0, half))};
   const kernels::GemmPart c{tile.candidate.matrix.get(), part_of(logits.slice(half, half))};
-  CKPT_TRY_VOID(ops_.gemm({x.slice(0, half), {&r, 1}, ctx.rounding}), "reference");
-  return ops_.gemm({x.slice(half, half), {&c, 1}, ctx.rounding});
+  CKPT_TRY_VOID(ops_.gemm({x.slice(0, half), {&r, 1}, ctx.rounding, ctx.bf16()}), "reference");
+  return ops_.gemm({x.slice(half, half), {&c, 1}, ctx.rounding, ctx.bf16()});
 }
 
 Result<void> Head::logits(const Context& ctx, const Rows& x, const Rows& logits) {

@@ -36,13 +36,13 @@ Result<void> run_mlp(const Context& ctx, const MlpWeights& w, const Rows& x,
   CKPT_TRY(const Rows up, ctx.workspace.take(x.rows, w.up_proj.matrix->n()), "mlp");
   const kernels::GemmPart parts[] = {{w.gate_proj.matrix.get(), gate},
                                      {w.up_proj.matrix.get(), up}};
-  CKPT_TRY_VOID(ops.gemm({x, parts, ctx.rounding}), "gate and up");
+  CKPT_TRY_VOID(ops.gemm({x, parts, ctx.rounding, ctx.bf16()}), "gate and up");
   CKPT_TRY_VOID(tap.see(ops, points.gate, gate), "tap");
   CKPT_TRY_VOID(tap.see(ops, points.up, up), "tap");
   CKPT_TRY_VOID(ops.silu_mul(gate, up, ctx.rounding), "silu");
   CKPT_TRY_VOID(tap.see(ops, points.product, gate), "tap");
   const kernels::GemmPart back{w.down_proj.matrix.get(), y};
-  CKPT_TRY_VOID(ops.gemm({gate, {&back, 1}, ctx.rounding}), "down");
+  CKPT_TRY_VOID(ops.gemm({gate, {&back, 1}, ctx.rounding, ctx.bf16()}), "down");
   return tap.see(ops, points.out, y);
 }
 
@@ -68,7 +68,7 @@ Result<void> run_dense(const Context& ctx, WeightFeed& feed, const MlpStage& sta
     CKPT_TRY_VOID(run_mlp(ctx, candidate, h.in_candidate.slice(row, count), kPoints,
                           stage.tap(Stream::candidate, row), h.y_candidate.slice(row, count)),
                   "candidate");
-    if (same) continue;
+    if (same || !ctx.local) continue;
     CKPT_TRY_VOID(run_mlp(ctx, candidate, x, kPoints, {}, y), "local");
     CKPT_TRY_VOID(ctx.ops.subtract(y, y_reference), "local");
     CKPT_TRY_VOID(ctx.ops.add(h.local.slice(row, count), y, kernels::Rounding::none), "local");

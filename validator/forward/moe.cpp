@@ -132,7 +132,7 @@ Result<void> Moe::route_block(const Linear& router, const Rows& x, std::int64_t 
   CKPT_TRY(const Rows logits, ctx_.workspace.take(x.rows, ctx_.config.num_experts), "router");
   const kernels::GemmPart part{router.matrix.get(), logits};
   const Rounding rounding = ctx_.exact_router ? Rounding::none : ctx_.rounding;
-  CKPT_TRY_VOID(ops_.gemm({x, {&part, 1}, rounding}), "router");
+  CKPT_TRY_VOID(ops_.gemm({x, {&part, 1}, rounding, ctx_.bf16()}), "router");
   CKPT_TRY_VOID(tap.see(ops_, Point::router, logits), "tap");
   const auto k = static_cast<std::size_t>(ctx_.config.num_experts_per_tok);
   const auto first = static_cast<std::size_t>(row);
@@ -177,6 +177,7 @@ Result<void> Moe::clear_outputs() {
 
 // y_local holds the candidate's output on the reference's inputs, y the reference's.
 Result<void> Moe::local_difference(const Rows& y_local, const Rows& y, const Stretch& r) {
+  if (!ctx_.local) return {};
   const auto rows = static_cast<std::size_t>(r.rows());
   const std::size_t first = difference_.size();
   difference_.resize(first + rows, 0);
@@ -191,7 +192,7 @@ Result<void> Moe::expert_block(const MlpWeights& reference, const MlpWeights& ca
   const WorkspaceScope scope(ctx_.workspace);
   const std::int64_t hidden = ctx_.config.hidden_size;
   // The candidate sees both sets of inputs in one product; equal weights need no local evaluation.
-  const std::int64_t local = same_expert_ ? 0 : r.rows();
+  const std::int64_t local = same_expert_ || !ctx_.local ? 0 : r.rows();
   CKPT_TRY(const Rows x, ctx_.workspace.take(r.rows() + c.rows(), hidden), "expert");
   CKPT_TRY(const Rows y, ctx_.workspace.take(r.rows() + c.rows(), hidden), "expert");
   CKPT_TRY(const Rows y_reference, ctx_.workspace.take(r.rows(), hidden), "expert");
@@ -246,7 +247,7 @@ Result<Moe::Shared> Moe::shared_output(const MoeWeights& w, const Rows& x, const
   CKPT_TRY(out.y, ctx_.workspace.take(x.rows, x.cols), "shared expert");
   CKPT_TRY(out.gate, ctx_.workspace.take(x.rows, 1), "shared expert");
   const kernels::GemmPart part{w.shared_gate.matrix.get(), out.gate};
-  CKPT_TRY_VOID(ops_.gemm({x, {&part, 1}, ctx_.rounding}), "shared expert gate");
+  CKPT_TRY_VOID(ops_.gemm({x, {&part, 1}, ctx_.rounding, ctx_.bf16()}), "shared expert gate");
   CKPT_TRY_VOID(run_mlp(ctx_, w.shared, x, kSharedPoints, tap, out.y), "shared expert");
   return out;
 }
@@ -267,7 +268,7 @@ Result<void> Moe::shared_block(std::int64_t row, std::int64_t count) {
            "candidate");
   CKPT_TRY_VOID(combine(r, h_.y_reference.slice(row, count), tap_r), "reference");
   CKPT_TRY_VOID(combine(c, h_.y_candidate.slice(row, count), tap_c), "candidate");
-  if (same_shared_) return {};
+  if (same_shared_ || !ctx_.local) return {};
   CKPT_TRY(const Shared local, shared_output(candidate_, x, {}), "local");
   CKPT_TRY(const Rows ours, ctx_.workspace.take(count, x.cols), "local");
   CKPT_TRY(const Rows theirs, ctx_.workspace.take(count, x.cols), "local");

@@ -15,7 +15,8 @@ struct LayerSquares {
   std::span<const double> difference;        ///< ||h_cand - h_ref||^2 after the layer
   std::span<const double> update_reference;  ///< ||h_ref after - h_ref before||^2
   /// ||local difference||^2: mixer and MLP of the candidate on the reference's own inputs to each,
-  /// with the reference's routing, against the reference; the two differences added.
+  /// with the reference's routing, against the reference; the two differences added. Empty when
+  /// local errors were not asked for.
   std::span<const double> local;
 };
 

@@ -75,7 +75,8 @@ void Collector::on_expert(int layer, int expert, const forward::ExpertSquares& e
   for (std::size_t i = 0; i < e.tokens.size(); ++i) {
     const double norm = std::sqrt(e.output[i]);
     s.output += e.output[i];
-    s.difference += e.difference[i];
+    s.difference +=
+        e.difference.empty() ? std::numeric_limits<double>::quiet_NaN() : e.difference[i];
     s.norm += norm;
     s.gate += double{e.gates[i]};
     s.saliency += double{e.gates[i]} * norm;
@@ -89,7 +90,7 @@ void Collector::on_layer(int layer, const forward::LayerSquares& q) {
     s.hidden_reference += q.hidden_reference[t];
     s.difference += q.difference[t];
     s.update += q.update_reference[t];
-    s.local += q.local[t];
+    s.local += q.local.empty() ? std::numeric_limits<double>::quiet_NaN() : q.local[t];
   }
 }
 
@@ -169,7 +170,7 @@ void Collector::add_experts(results::Metrics& m) const {
     e.tokens = s.tokens;
     if (s.tokens > 0) {
       const auto n = static_cast<double>(s.tokens);
-      e.error = ratio(s.difference, s.output);
+      if (!std::isnan(s.difference)) e.error = ratio(s.difference, s.output);
       e.saliency = s.saliency / n;
       e.output_norm = s.norm / n;
       e.mean_gate = s.gate / n;

@@ -148,6 +148,7 @@ Result<results::Metrics> run_kl(const KlArgs& args) {
                                       .progress = args.progress,
                                       .mode = args.mode,
                                       .exact_router = args.exact_router,
+                                      .local = args.local,
                                       .weight_rounding = weight_rounding(args),
                                       .stop = args.stop}),
                 "forward");

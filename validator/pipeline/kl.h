@@ -24,6 +24,8 @@ struct KlArgs {
   Progress& progress;
   forward::Mode mode = forward::Mode::fp32;
   bool exact_router = true;  ///< bf16 and fp16: router logits stay f32 (no ties from rounding)
+  /// Local errors per layer and expert; without them (NaN, empty) a third of the work falls away.
+  bool local = true;
   /// Decoded weights of packed modules: kept in f32, or rounded to BF16 as 16-bit kernels do.
   /// Empty: rounded in the 16-bit modes.
   std::optional<bool> bf16_weights;
