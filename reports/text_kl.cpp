@@ -34,7 +34,7 @@ std::string costliest_experts(const Metrics& m) {
     out += fmt::format("{}L{} E{} {:.2f} %", i == 0 ? "" : "   ", experts[i]->layer,
                        experts[i]->expert, 100 * *experts[i]->error);
   }
-  return out.empty() ? "none was routed to" : out + "      local relative error";
+  return out.empty() ? "none was routed to" : out + "   local, relative";
 }
 
 std::string worst_layers(const Metrics& m) {
@@ -49,7 +49,7 @@ std::string worst_layers(const Metrics& m) {
     out += fmt::format("{}{}: {:.2f} %", i == 0 ? "" : "   ", layers[i]->layer,
                        100 * layers[i]->local_error);
   }
-  return out + "      local error, relative to the layer's update";
+  return out + "   local, relative to the layer's update";
 }
 
 std::string nonfinite(const Metrics& m, const Results& r) {
@@ -79,8 +79,10 @@ std::string headroom(const Metrics& m) {
     if (worst == nullptr || h.max_abs_candidate > worst->max_abs_candidate) worst = &h;
   }
   if (worst == nullptr) return {};
-  return fmt::format("largest value {} at layer {} {}; float16 ends at 65504",
-                     number(worst->max_abs_candidate), worst->layer, worst->point);
+  const std::string where =
+      worst->layer < 0 ? worst->point : fmt::format("layer {} {}", worst->layer, worst->point);
+  return fmt::format("largest value {} at {}; float16 ends at 65504",
+                     number(worst->max_abs_candidate), where);
 }
 
 /// What llama.cpp prints, in its order, so that numbers can be compared side by side.
@@ -131,7 +133,7 @@ std::string kl_text(const Results& r, const TextOptions& o) {
   std::string out;
   const auto p99 = m.kl.percentiles.find("99");
   out += row("KL (reference || this)",
-             fmt::format("{} nats per token, 95 % [{}, {}]   median {}   p99 {}", number(m.kl.mean),
+             fmt::format("{} nats per token, 95 % [{}, {}], median {}, p99 {}", number(m.kl.mean),
                          number(m.kl.ci95[0]), number(m.kl.ci95[1]), number(m.kl.median),
                          p99 == m.kl.percentiles.end() ? "-" : number(p99->second)));
   out += row("", fmt::format("max {} at sequence {} position {}{}", number(m.kl.max),

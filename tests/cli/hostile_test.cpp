@@ -70,19 +70,19 @@ TEST_CASE("hostile configs end by themselves, in time, with a verdict") {
 
   const std::string deep(100'000, '[');
   const Row rows[] = {
-    {"nesting bomb", deep},
-    {"closed nesting bomb", deep + std::string(100'000, ']')},
-    {"thousand million experts",
-     R"({"architectures":["Qwen3_5MoeForCausalLM"],"num_experts":1000000000})"},
-    {"most layers and experts allowed",
-     R"({"architectures":["Qwen3_5MoeForCausalLM"],"num_experts":1048576,"num_hidden_layers":4096})"},
-    {"zero everywhere",
-     R"({"architectures":["Qwen3_5MoeForCausalLM"],"num_experts":0,"num_hidden_layers":0,"num_key_value_heads":0,"linear_num_key_heads":0,"head_dim":0})"},
-    {"negative",
-     R"({"architectures":["Qwen3_5MoeForCausalLM"],"num_hidden_layers":-1,"hidden_size":-5})"},
-    {"low 32 bits look right",
-     R"({"architectures":["Qwen3_5MoeForCausalLM"],"num_experts":4294967552})"},
-    {"catastrophic pattern",
+      {"nesting bomb", deep},
+      {"closed nesting bomb", deep + std::string(100'000, ']')},
+      {"thousand million experts",
+       R"({"architectures":["Qwen3_5MoeForCausalLM"],"num_experts":1000000000})"},
+      {"most layers and experts allowed",
+       R"({"architectures":["Qwen3_5MoeForCausalLM"],"num_experts":1048576,"num_hidden_layers":4096})"},
+      {"zero everywhere",
+       R"({"architectures":["Qwen3_5MoeForCausalLM"],"num_experts":0,"num_hidden_layers":0,"num_key_value_heads":0,"linear_num_key_heads":0,"head_dim":0})"},
+      {"negative",
+       R"({"architectures":["Qwen3_5MoeForCausalLM"],"num_hidden_layers":-1,"hidden_size":-5})"},
+      {"low 32 bits look right",
+       R"({"architectures":["Qwen3_5MoeForCausalLM"],"num_experts":4294967552})"},
+      {"catastrophic pattern",
        R"j({"architectures":["Qwen3_5MoeForCausalLM"],"num_hidden_layers":4,"num_experts":8,)j"
        R"j("quantization_config":{"quant_method":"auto-round","bits":4,"group_size":128,)j"
        R"j("sym":true,"extra_config":{"(a+)+(.*)*(.*)*(.*)*b":{"bits":16},)j"
@@ -91,18 +91,20 @@ TEST_CASE("hostile configs end by themselves, in time, with a verdict") {
        R"({"architectures":"x","text_config":[],"vision_config":7,"quantization_config":{"quant_method":[],"bits":"4","extra_config":[1],"block_name_to_quantize":{"a":1},"config_groups":[[]],"ignore":"x"}})"},
       {"null root", "null"},
       {"NaN", R"({"rms_norm_eps": NaN})"},
-      {"duplicate keys", R"({"num_experts":4,"num_experts":8,"architectures":["Qwen3_5MoeForCausalLM"]})"},
-};
+      {"duplicate keys",
+       R"({"num_experts":4,"num_experts":8,"architectures":["Qwen3_5MoeForCausalLM"]})"},
+  };
 
-for (const Row& row : rows) {
-  CAPTURE(row.what);
-  const TempDir dir;
-  dir.write("config.json", row.config);
-  dir.write("model.safetensors", testing::safetensors(testing::one_tensor(), std::string(16, 'x')));
-  const auto r = run_program("check " + dir.path(), "timeout 20");
-  CHECK(r.code == 1);
-  CHECK(r.out.size() < (1U << 20));
-}
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    const TempDir dir;
+    dir.write("config.json", row.config);
+    dir.write("model.safetensors",
+              testing::safetensors(testing::one_tensor(), std::string(16, 'x')));
+    const auto r = run_program("check " + dir.path(), "timeout 20");
+    CHECK(r.code == 1);
+    CHECK(r.out.size() < (1U << 20));
+  }
 }
 
 TEST_CASE("links and special files are named, not followed") {

@@ -1,0 +1,64 @@
+#include "validator/loaders/expected.h"
+
+#include "validator/loaders/outcome.h"
+
+namespace ckpt::loaders {
+namespace {
+
+using arch::ExpertPart;
+using arch::Module;
+using arch::Spelling;
+
+constexpr std::uint64_t kFloatBytes = 2;
+constexpr std::uint64_t kWordBytes = 4;
+
+std::uint64_t words(std::uint64_t codes, std::int64_t bits) {
+  return (codes * static_cast<std::uint64_t>(bits) + 31) / 32;
+}
+
+void add_packed(const Decision& d, const Shape& shape, bool compressed_tensors, ExpectedSize& out) {
+  const std::uint64_t n = shape[0];
+  const std::uint64_t k = shape[1];
+  const std::uint64_t groups = group_count(d.group_size, k);
+  const std::uint64_t scales = kFloatBytes * groups * n;
+  if (compressed_tensors) {
+    constexpr std::uint64_t kShapeBytes = 16;  // weight_shape: two I64
+    const std::uint64_t zeros = d.sym ? 0 : kWordBytes * words(n, d.bits) * groups;
+    out.tensors += d.sym ? 3 : 4;
+    out.bytes += kWordBytes * n * words(k, d.bits) + scales + kShapeBytes + zeros;
+    return;
+  }
+  out.tensors += 3;
+  out.bytes += kWordBytes * words(k, d.bits) * n + kWordBytes * groups * words(n, d.bits) + scales;
+}
+
+}  // namespace
+
+ExpectedSize expected_size(const arch::Blueprint& blueprint, const LoadPlan& plan,
+                           ExpertSpellings spellings) {
+  const config::ModelConfig& config = blueprint.config();
+  const bool ct = config.quant && config.quant->method == config::QuantMethod::compressed_tensors;
+  ExpectedSize out;
+  for (std::uint32_t i = 0; i < blueprint.modules().size(); ++i) {
+    const Module& m = blueprint.modules()[i];
+    const bool mtp = m.cls == arch::ModuleClass::mtp;
+    if (mtp && !spellings.mtp) continue;
+    const Spelling spelling = mtp ? *spellings.mtp : spellings.trunk;
+    const bool joined = spelling != Spelling::per_expert && spelling != Spelling::plain;
+    if (joined && m.part == ExpertPart::up) continue;  // stored with its gate
+    Shape shape = m.shape;
+    if (joined && m.part == ExpertPart::gate) shape[0] *= 2;
+    const Decision* d = plan.decision(i);
+    if (d != nullptr && d->quantized) {
+      add_packed(*d, shape, ct, out);
+      continue;
+    }
+    // Stacked experts are one tensor a layer; its bytes are counted expert by expert.
+    const bool counted = spelling != Spelling::stacked || m.expert <= 0;
+    out.tensors += (counted ? 1 : 0) + (m.bias ? 1U : 0U);
+    out.bytes += kFloatBytes * (*element_count(shape) + (m.bias ? m.shape[0] : 0));
+  }
+  return out;
+}
+
+}  // namespace ckpt::loaders
