@@ -1,0 +1,1 @@
+ckpt_test(forward DEPENDS validator/pipeline)

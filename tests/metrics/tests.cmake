@@ -1,0 +1,1 @@
+ckpt_test(metrics DEPENDS validator/metrics)
