@@ -22,7 +22,9 @@ std::string wrap(std::string_view text, std::size_t first_column, std::size_t in
     const std::size_t space = text.find(' ');
     const std::string_view word = text.substr(0, space);
     const std::size_t length = display_length(word);
-    if (!line_empty && column + 1 + length > width) {
+    // A first word that does not fit beside what stands there begins the next line.
+    const bool beside = line_empty && column > indent;
+    if ((!line_empty && column + 1 + length > width) || (beside && column + length > width)) {
       out += "\n" + std::string(indent, ' ');
       column = indent;
       line_empty = true;

@@ -160,19 +160,25 @@ std::string loaders_text(const Results& r, const TextOptions& o) {
                         ? Paint::yellow
                         : Paint::red;
     const std::string tail = !l.note.empty() ? l.note : fmt::format("{}", fmt::join(l.codes, " "));
-    out += fmt::format("  {:<13} {}", l.name,
-                       paint(p, fmt::format("{:<15}", results::loader_state_words(l.state)), o));
-    if (!tail.empty()) out += " " + wrap(tail, 33, 33, o.width);
-    while (out.ends_with(' ')) out.pop_back();
+    const std::string_view words = results::loader_state_words(l.state);
+    out += fmt::format("  {:<13} {}", l.name, paint(p, words, o));
+    if (!tail.empty()) {
+      out += std::string(16 - words.size(), ' ') + wrap(tail, 32, 32, o.width);
+    }
     out += "\n";
   }
   return out.empty() ? out : out + "\n";
 }
 
-std::string verdict_word(const Results& r, const TextOptions& o) {
-  if (r.run.verdict == "pass") return paint(Paint::green, "PASS", o);
-  if (r.run.verdict == "fail") return paint(Paint::red, "FAIL", o);
-  return paint(Paint::yellow, r.run.verdict == "inconclusive" ? "INCONCLUSIVE" : "INCOMPLETE", o);
+std::string verdict_word(const Results& r) {
+  if (r.run.verdict == "pass") return "PASS";
+  if (r.run.verdict == "fail") return "FAIL";
+  return r.run.verdict == "inconclusive" ? "INCONCLUSIVE" : "INCOMPLETE";
+}
+
+Paint verdict_paint(const Results& r) {
+  if (r.run.verdict == "pass") return Paint::green;
+  return r.run.verdict == "fail" ? Paint::red : Paint::yellow;
 }
 
 std::string verdict_line(const Results& r, const TextOptions& o) {
@@ -188,7 +194,12 @@ std::string verdict_line(const Results& r, const TextOptions& o) {
                       r.run.depth == "deep" ? "headers, configs and values" : "headers and configs",
                       duration(r.run.duration_s));
   }
-  return fmt::format("  {}   {:<34}  {}\n", verdict_word(r, o), counts, how);
+  const std::string word = verdict_word(r);
+  const std::string line = fmt::format("   {:<34}  {}", counts, how);
+  const bool fits = 2 + word.size() + line.size() <= o.width;
+  return fmt::format(
+      "  {}{}\n", paint(verdict_paint(r), word, o),
+      fits ? line : fmt::format("   {}\n         {}", counts, wrap(how, 9, 9, o.width)));
 }
 
 std::string next_steps(const Results& r, const TextOptions& o) {
@@ -208,14 +219,16 @@ std::string next_steps(const Results& r, const TextOptions& o) {
     const auto repairable = static_cast<std::uint64_t>(
         std::ranges::count_if(r.findings, [](const Finding& f) { return f.repairable; }));
     if (repairable != 0) {
-      out += fmt::format("\n  {} can be repaired without touching a weight: see the `fix` lines\n",
-                         repairable == r.findings.size()
-                             ? fmt::format("All {}", repairable)
-                             : fmt::format("{} of {}", repairable, r.findings.size()));
+      const std::string how_many = repairable == r.findings.size()
+                                       ? fmt::format("All {}", repairable)
+                                       : fmt::format("{} of {}", repairable, r.findings.size());
+      out += fmt::format(
+          "\n  {}\n",
+          wrap(how_many + " can be repaired without touching a weight: see the `fix` lines", 2, 2,
+               o.width));
     }
     out += fmt::format("  What a code means:  ckpt-check explain {}\n", worst->code);
   }
-  (void)o;
   return out;
 }
 

@@ -1,0 +1,1 @@
+ckpt_test(config DEPENDS validator/config validator/repo)

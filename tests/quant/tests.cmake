@@ -1,0 +1,1 @@
+ckpt_test(quant DEPENDS validator/quant validator/arch validator/container validator/config validator/repo)
