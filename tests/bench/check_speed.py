@@ -55,11 +55,7 @@ def main():
         "wall": measure.ratio(python, ours, "wall_s"),
         "peak_memory": measure.ratio(python, ours, "peak_mib"),
     }
-    for name, figures in taken.items():
-        print(
-            f"{name:15} cpu {figures['cpu_s']['median']:.3f} s   wall "
-            f"{figures['wall_s']['median']:.3f} s   peak {figures['peak_mib']['median']:.0f} MiB"
-        )
+    print("\n".join(measure.table(taken)))
     print("python / ckpt-check:", ", ".join(f"{k} {v}" for k, v in ratios.items()))
     result = {"card": args.card, "runs": args.runs, "measured": taken}
     measure.write("check_speed", result | {"python_over_ckpt_check": ratios})

@@ -11,6 +11,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).resolve().parent / "results"
+LOAD_AT_START = os.getloadavg()[0]  # above zero, others were using the processors
 
 
 def run(command, stdout=None):
@@ -33,13 +34,13 @@ def run(command, stdout=None):
     }
 
 
-def alternate(commands, runs):
+def alternate(commands, runs, stdout=lambda name: None):
     """Runs each of {name: command} in turn, `runs` times, so that all see the same machine.
     Returns {name: {figure: {median, least, most}}}."""
     samples = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
-            samples[name].append(run(command))
+            samples[name].append(run(command, stdout(name)))
     return {name: summary(taken) for name, taken in samples.items()}
 
 
@@ -60,6 +61,12 @@ def ratio(slow, fast, figure):
     return round(slow[figure]["median"] / fast[figure]["median"], 2)
 
 
+def table(taken):
+    for name, figures in taken.items():
+        cpu, wall, peak = (figures[f]["median"] for f in ("cpu_s", "wall_s", "peak_mib"))
+        yield f"{name:16} cpu {cpu:8.3f} s   wall {wall:8.3f} s   peak {peak:6.0f} MiB"
+
+
 def field(path, key):
     for line in Path(path).read_text().splitlines():
         if line.startswith(key):
@@ -75,7 +82,7 @@ def machine():
         "cores": os.cpu_count(),
         "features": [flag for flag in wanted if flag in flags],
         "memory": field("/proc/meminfo", "MemTotal"),
-        "load_at_start": round(os.getloadavg()[0], 2),
+        "load_average_at_start": round(LOAD_AT_START, 2),
     }
 
 
