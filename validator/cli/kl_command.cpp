@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "kernels/devices.h"
 #include "validator/base/text.h"
 #include "validator/cli/interrupt.h"
 #include "validator/cli/options.h"
@@ -181,6 +182,10 @@ class KlRun {
 
   Result<void> forward(const pipeline::OpenedRepo& reference, const pipeline::OpenedRepo& candidate,
                        const pipeline::TokenSet& tokens, std::uint64_t memory) {
+    for (const kernels::Device& d : kernels::cuda_devices()) {
+      r_.notes.push_back(
+          fmt::format("{} is present; this version computes on the CPU", shown(d.name, 80)));
+    }
     ThreadPool pool(global_.threads);
     const auto progress = make_progress(global_.progress_mode());
     pipeline::KlArgs run{.reference = reference,
