@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 
 #include "kernels/cpu/cpu_ops.h"
 #include "validator/base/bits.h"
@@ -45,16 +46,17 @@ void pack_block(const Rows& x, std::int64_t first, std::int64_t block, float* to
   }
 }
 
+// x holds BF16 numbers, so the high halves are all there is.
 void pack_block_pairs(const Rows& x, std::int64_t first, std::int64_t block, std::uint32_t* to) {
+  const std::int64_t whole = x.cols / 2;
   for (std::int64_t r = 0; r < block; ++r) {
+    const bool inside = first + r < x.rows;
     const float* from = x.data + (first + r) * x.stride;
-    for (std::int64_t k = 0; k < x.cols; k += 2) {
+    for (std::int64_t k = 0; k < pairs_of(x.cols); ++k) {
       std::uint32_t pair = 0;
-      if (first + r < x.rows) {
-        pair = f32_to_bf16(from[k]);
-        if (k + 1 < x.cols) pair |= static_cast<std::uint32_t>(f32_to_bf16(from[k + 1])) << 16;
-      }
-      to[k / 2 * block + r] = pair;
+      if (inside) pair = std::bit_cast<std::uint32_t>(from[2 * k]) >> 16;
+      if (inside && k < whole) pair |= std::bit_cast<std::uint32_t>(from[2 * k + 1]) & 0xFFFF0000U;
+      to[k * block + r] = pair;
     }
   }
 }

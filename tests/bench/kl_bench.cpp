@@ -1,5 +1,5 @@
 // Time and peak memory of run_kl on a pair of checkpoints, with random tokens:
-// bench_kl REFERENCE CANDIDATE SEQUENCES LENGTH THREADS MEMORY_MB MODE
+// bench_kl REFERENCE CANDIDATE SEQUENCES LENGTH THREADS MEMORY_MB MODE [no-local]
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
                                    .pool = pool,
                                    .progress = progress,
                                    .mode = bf16 ? forward::Mode::bf16 : forward::Mode::fp32,
+                                   .local = argc <= 8,
                                    .memory_bytes = memory,
                                    .stop = {},
                                    .note = [](std::string_view s) { fmt::print("{}\n", s); }});
