@@ -84,8 +84,8 @@ struct Placement {
   Spelling spelling = Spelling::plain;
   Prefix prefix = Prefix::model;
   bool text = false;        ///< a text tensor, for which prefix means something
-  bool down = false;            ///< down_proj
-  bool joined = false;          ///< gate_up_proj: gate and up are halves of one tensor
+  bool down = false;        ///< down_proj
+  bool joined = false;      ///< gate_up_proj: gate and up are halves of one tensor
   std::string_view member;  ///< `weight`, `qweight`, `scales`, ... or empty for bare tensors
   int layer = -1;           ///< parsed from the name even when there is no place
   int expert = -1;

@@ -4,7 +4,9 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <span>
 #include <tuple>
 
 #include "validator/base/json_flaw.h"
@@ -245,41 +247,58 @@ class Builder {
     return {};
   }
 
-  struct Key {
-    std::string_view name;
-    std::uint64_t offset;
-    std::size_t hash;
-  };
+  void report(const Value& later, const Value& earlier) {
+    d_.duplicates_.push_back({std::string(later.string_text()), later.offset(), earlier.offset()});
+  }
 
   void find_duplicates(std::uint32_t object) {
-    if (d_.nodes_[object].count < 2) return;
-    std::vector<Key> keys;
-    keys.reserve(d_.nodes_[object].count);
-    Value(&d_, object).each_member([&keys](const Member& m) {
-      keys.push_back({m.name, m.key.offset(), std::hash<std::string_view>{}(m.name)});
-    });
-    const auto report = [this](const Key& later, const Key& earlier) {
-      d_.duplicates_.push_back({std::string(later.name), later.offset, earlier.offset});
-    };
-    if (keys.size() <= kSmallObject) {
-      for (std::size_t a = 1; a < keys.size(); ++a) {
-        for (std::size_t b = 0; b < a; ++b) {
-          if (keys[a].hash == keys[b].hash && keys[a].name == keys[b].name) {
-            report(keys[a], keys[b]);
-            break;
-          }
-        }
+    const std::uint32_t count = d_.nodes_[object].count;
+    if (count < 2) return;
+    if (count <= kSmallObject) return compare_all(object);
+    compare_hashes(object, count);
+  }
+
+  /// All pairs: cheapest for the few keys of nearly every object.
+  void compare_all(std::uint32_t object) {
+    std::array<Value, kSmallObject> keys;
+    std::size_t n = 0;
+    Value(&d_, object).each_member([&keys, &n](const Member& m) { keys[n++] = m.key; });
+    for (std::size_t a = 1; a < n; ++a) {
+      for (std::size_t b = 0; b < a; ++b) {
+        if (keys[a].string_text() != keys[b].string_text()) continue;
+        report(keys[a], keys[b]);
+        break;
       }
-      return;
     }
-    std::ranges::sort(keys, [](const Key& a, const Key& b) {
-      return std::tie(a.hash, a.name, a.offset) < std::tie(b.hash, b.name, b.offset);
+  }
+
+  /// Sorted by hash, equal keys stand together, in file order: nodes are numbered in file order.
+  void compare_hashes(std::uint32_t object, std::uint32_t count) {
+    std::vector<std::pair<std::size_t, std::uint32_t>> keys;
+    keys.reserve(count);
+    Value(&d_, object).each_member([&keys](const Member& m) {
+      keys.emplace_back(std::hash<std::string_view>{}(m.name), m.key.index_);
     });
-    for (std::size_t a = 1, first = 0; a < keys.size(); ++a) {
-      if (keys[a].hash == keys[first].hash && keys[a].name == keys[first].name) {
-        report(keys[a], keys[first]);
+    std::ranges::sort(keys);
+    for (std::size_t begin = 0; begin < keys.size();) {
+      std::size_t end = begin + 1;
+      while (end < keys.size() && keys[end].first == keys[begin].first) ++end;
+      same_hash(std::span(keys).subspan(begin, end - begin));
+      begin = end;
+    }
+  }
+
+  /// Keys of one hash: equal in all likelihood, so the first of each name is found at once.
+  void same_hash(std::span<const std::pair<std::size_t, std::uint32_t>> keys) {
+    std::vector<Value> firsts;
+    for (const auto& [hash, node] : keys) {
+      const Value key(&d_, node);
+      const auto first = std::ranges::find_if(
+          firsts, [&key](const Value& f) { return f.string_text() == key.string_text(); });
+      if (first == firsts.end()) {
+        if (keys.size() > 1) firsts.push_back(key);
       } else {
-        first = a;
+        report(key, *first);
       }
     }
   }

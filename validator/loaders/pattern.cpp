@@ -47,8 +47,14 @@ struct PatternSet::Impl {
   std::vector<PatternProblem> problems;
   std::vector<int> original;  ///< index in the set -> index given
   std::unique_ptr<re2::RE2::Set> set;
+  std::unique_ptr<re2::RE2> any;                  ///< all patterns as one: the cheap first question
   std::vector<std::unique_ptr<re2::RE2>> single;  ///< used when the set's automaton is too large
   Anchor anchor = Anchor::search;
+
+  /// False only when no pattern can match.
+  [[nodiscard]] bool maybe(const re2::StringPiece& text) const {
+    return any == nullptr || any->Match(text, 0, text.size(), re2_anchor(anchor), nullptr, 0);
+  }
 };
 
 PatternSet::PatternSet(const std::vector<std::string>& patterns, Anchor anchor)
@@ -74,6 +80,14 @@ PatternSet::PatternSet(const std::vector<std::string>& patterns, Anchor anchor)
     impl_->single.push_back(std::move(compiled));
   }
   if (impl_->original.empty() || !impl_->set->Compile()) impl_->set.reset();
+  std::string all;
+  for (const int i : impl_->original) {
+    all += (all.empty() ? "(?:" : "|(?:") + patterns[static_cast<std::size_t>(i)] + ")";
+  }
+  re2::RE2::Options any_options = set_options;
+  any_options.set_never_capture(true);
+  impl_->any = std::make_unique<re2::RE2>(all, any_options);
+  if (all.empty() || !impl_->any->ok()) impl_->any.reset();
 }
 
 PatternSet::~PatternSet() = default;
@@ -83,6 +97,7 @@ PatternSet& PatternSet::operator=(PatternSet&&) noexcept = default;
 int PatternSet::first_match(std::string_view name) const {
   if (impl_->original.empty()) return -1;
   const re2::StringPiece text(name.data(), name.size());
+  if (!impl_->maybe(text)) return -1;
   if (impl_->set != nullptr) {
     std::vector<int> hits;
     re2::RE2::Set::ErrorInfo error{};
@@ -100,6 +115,7 @@ int PatternSet::first_match(std::string_view name) const {
 
 void PatternSet::mark_matches(std::string_view name, std::vector<bool>& matched) const {
   const re2::StringPiece text(name.data(), name.size());
+  if (!impl_->maybe(text)) return;
   std::vector<int> hits;
   re2::RE2::Set::ErrorInfo error{};
   if (impl_->set != nullptr) {

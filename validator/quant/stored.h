@@ -63,7 +63,7 @@ struct Stored {
   /// From the shapes: -1 one group (per channel), 0 unknown; where ceil(K/g) has several solutions
   /// the one that divides K. Compare a config's g by ceil(K/g) with `groups` instead.
   std::int64_t group_size = 0;
-  bool joined = false;           ///< gate and up are the halves of one output axis
+  bool joined = false;                          ///< gate and up are the halves of one output axis
   bool both = false;                            ///< plain and packed members together
   std::array<std::int32_t, kMembers> tensor{};  ///< index into Checkpoint::tensors(), -1 absent
 

@@ -147,7 +147,7 @@ struct LayerMetrics {
   double local_error_residual = 0;  ///< the same difference over ||ref(x_ref)||
   double propagated_error = 0;      ///< ||h_cand - h_ref|| / ||h_ref|| after the layer
   double hidden_norm = 0;           ///< ||h_ref|| after the layer
-  double router_overlap_local = 1;  ///< mean |top-k_ref ∩ top-k_cand| / k, reference inputs
+  double router_overlap_local = 1;  ///< mean |top-k of both| / k, on the reference's inputs
   double router_overlap = 1;        ///< the same along the way
   double router_set_agreement = 1;  ///< share of tokens with the same set, along the way
   std::uint64_t boundary_ties = 0;  ///< tokens whose k-th and next router logits are equal

@@ -61,7 +61,14 @@ std::vector<DeadOverride> dead_overrides(const RuleInput& in) {
   }
   std::vector<bool> alive(overrides.size());
   const loaders::PatternSet set(patterns, loaders::Anchor::search);
-  for (const arch::Module& m : in.blueprint->modules()) set.mark_matches(m.name, alive);
+  std::size_t open = static_cast<std::size_t>(std::ranges::count_if(
+      overrides, [](const config::Override& o) { return loaders::looks_like_regex(o.key); }));
+  for (const arch::Module& m : in.blueprint->modules()) {
+    if (open == 0) break;
+    const std::ptrdiff_t before = std::ranges::count(alive, true);
+    set.mark_matches(m.name, alive);
+    open -= static_cast<std::size_t>(std::ranges::count(alive, true) - before);
+  }
   for (std::size_t i = 0; i < overrides.size(); ++i) {
     const std::string& key = overrides[i].key;
     if (loaders::looks_like_regex(key)) {

@@ -28,10 +28,12 @@ class Model {
   /// Whether a module can be read: stored, in a format known here, with the shapes that its place
   /// asks for. Reads no weights. Errors: not_found, unsupported, format; each names the module.
   [[nodiscard]] Result<void> check(std::uint32_t module) const;
+
   /// Whether the weight is stored as plain floats, so that load_rows can read parts of it.
   [[nodiscard]] bool is_plain(std::uint32_t module) const {
     return stored_->modules[module].format == quant::Format::plain;
   }
+
   /// Bytes that load() will return, 0 when it would fail.
   [[nodiscard]] std::uint64_t bytes(std::uint32_t module) const;
   /// Reads one module's weight. Errors: as check(), and io.
