@@ -33,6 +33,14 @@ std::string row(std::string_view label, std::string_view text, const TextOptions
   return fmt::format("  {:<{}}{}\n", label, kLabel, wrap(text, kLabel + 2, kLabel + 2, o.width));
 }
 
+/// `262.1 B`, `6.2 M`.
+std::string parameters_text(std::uint64_t n) {
+  const auto v = static_cast<double>(n);
+  if (n >= 1'000'000'000) return fmt::format("{:.1f} B", v / 1e9);
+  if (n >= 1'000'000) return fmt::format("{:.1f} M", v / 1e6);
+  return with_commas(n);
+}
+
 std::string identity(const Results& r, const TextOptions& o) {
   const results::CheckpointFacts& c = r.checkpoint;
   std::string out;
@@ -51,12 +59,11 @@ std::string identity(const Results& r, const TextOptions& o) {
   }
   // A target that could not be opened has no size to speak of.
   if (c.tensors != 0 || !c.architecture.empty()) {
-    out += row(
-        "size",
-        fmt::format("{} in {}, {} tensors, {:.{}f} B parameters", bytes_text(c.bytes),
-                    plural(c.shards, "shard"), with_commas(c.tensors),
-                    static_cast<double>(c.parameters) / 1e9, c.parameters > 10'000'000'000 ? 1 : 3),
-        o);
+    out += row("size",
+               fmt::format("{} in {}, {} tensors, {} parameters", bytes_text(c.bytes),
+                           plural(c.shards, "shard"), with_commas(c.tensors),
+                           parameters_text(c.parameters)),
+               o);
   }
   if (!r.target.repo_id.empty()) {
     out += row("from", fmt::format("{} at {}", r.target.repo_id, r.target.revision), o);

@@ -13,8 +13,9 @@ using results::Results;
 
 constexpr std::size_t kLabel = 25;
 
-std::string row(std::string_view label, const std::string& value) {
-  return fmt::format("  {:<{}}{}\n", label, kLabel, value);
+/// One line of the block; what does not fit goes on below its value.
+std::string row(std::string_view label, const std::string& value, const TextOptions& o) {
+  return fmt::format("  {:<{}}{}\n", label, kLabel, wrap(value, kLabel + 2, kLabel + 2, o.width));
 }
 
 std::string number(double v) {
@@ -31,10 +32,10 @@ std::string costliest_experts(const Metrics& m) {
                             [](const auto* a, const auto* b) { return *a->error > *b->error; });
   std::string out;
   for (std::size_t i = 0; i < n; ++i) {
-    out += fmt::format("{}L{} E{} {:.2f} %", i == 0 ? "" : "   ", experts[i]->layer,
+    out += fmt::format("{}L{} E{} {:.2f} %", i == 0 ? "" : ", ", experts[i]->layer,
                        experts[i]->expert, 100 * *experts[i]->error);
   }
-  return out.empty() ? "none was routed to" : out + "   local, relative";
+  return out.empty() ? "none was routed to" : out + " (local)";
 }
 
 std::string worst_layers(const Metrics& m) {
@@ -46,10 +47,10 @@ std::string worst_layers(const Metrics& m) {
       [](const auto* a, const auto* b) { return a->local_error > b->local_error; });
   std::string out;
   for (std::size_t i = 0; i < n; ++i) {
-    out += fmt::format("{}{}: {:.2f} %", i == 0 ? "" : "   ", layers[i]->layer,
+    out += fmt::format("{}{}: {:.2f} %", i == 0 ? "" : ", ", layers[i]->layer,
                        100 * layers[i]->local_error);
   }
-  return out + "   local, relative to the layer's update";
+  return out + " (local, of the layer's update)";
 }
 
 std::string nonfinite(const Metrics& m, const Results& r) {
@@ -135,31 +136,39 @@ std::string kl_text(const Results& r, const TextOptions& o) {
   out += row("KL (reference || this)",
              fmt::format("{} nats per token, 95 % [{}, {}], median {}, p99 {}", number(m.kl.mean),
                          number(m.kl.ci95[0]), number(m.kl.ci95[1]), number(m.kl.median),
-                         p99 == m.kl.percentiles.end() ? "-" : number(p99->second)));
-  out += row("", fmt::format("max {} at sequence {} position {}{}", number(m.kl.max),
-                             m.kl.max_sequence, m.kl.max_position,
-                             m.kl.max_token.empty() ? "" : fmt::format(" `{}`", m.kl.max_token)));
+                         p99 == m.kl.percentiles.end() ? "-" : number(p99->second)),
+             o);
+  out += row("",
+             fmt::format("max {} at sequence {} position {}{}", number(m.kl.max), m.kl.max_sequence,
+                         m.kl.max_position,
+                         m.kl.max_token.empty() ? "" : fmt::format(" `{}`", m.kl.max_token)),
+             o);
   if (m.kl.nonfinite != 0) {
-    out += row("", paint(Paint::red,
-                         fmt::format("{} positions are not finite and in no mean",
-                                     with_commas(m.kl.nonfinite)),
-                         o));
+    out += row("",
+               paint(Paint::red,
+                     fmt::format("{} positions are not finite and in no mean",
+                                 with_commas(m.kl.nonfinite)),
+                     o),
+               o);
   }
   out += row("same top-1 token",
              fmt::format("{:.2f} %      perplexity {:.4f} -> {:.4f} ({:+.2f} %)", 100 * m.top1,
                          m.perplexity_reference, m.perplexity_candidate,
-                         100 * (m.perplexity_candidate / m.perplexity_reference - 1)));
-  out += row("NaN or Inf", nonfinite(m, r));
-  if (!m.layers.empty()) out += row("largest layer errors", worst_layers(m));
+                         100 * (m.perplexity_candidate / m.perplexity_reference - 1)),
+             o);
+  out += row("NaN or Inf", nonfinite(m, r), o);
+  if (!m.layers.empty()) out += row("largest layer errors", worst_layers(m), o);
   if (!m.experts.empty()) {
-    out += row("largest expert errors", costliest_experts(m));
-    if (const std::string s = unrouted(m); !s.empty()) out += row("experts", s);
+    out += row("largest expert errors", costliest_experts(m), o);
+    if (const std::string s = unrouted(m); !s.empty()) out += row("experts", s, o);
     double overlap = 0;
     for (const results::LayerMetrics& l : m.layers) overlap += l.router_overlap;
-    out += row("router overlap", fmt::format("{:.2f} % of routed experts are the reference's",
-                                             100 * overlap / static_cast<double>(m.layers.size())));
+    out += row("router overlap",
+               fmt::format("{:.2f} % of routed experts are the reference's",
+                           100 * overlap / static_cast<double>(m.layers.size())),
+               o);
   }
-  if (const std::string s = headroom(m); !s.empty()) out += row("range", s);
+  if (const std::string s = headroom(m); !s.empty()) out += row("range", s, o);
   if (o.verbose) out += compatibility(m);
   out += gates(r, o);
   return out + "\n";

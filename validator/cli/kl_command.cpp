@@ -74,11 +74,12 @@ void keep(Results& r) {
   const std::string folder = fmt::format("{}/{}-{:04x}", base, name, ::getpid() & 0xFFFF);
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) return;
   const std::string path = folder + "/results.json";
-  if (write_file(path, results::to_json(r))) {
-    r.notes.push_back(fmt::format("Kept in {}", shown(path, 1000)));
-  }
+  const Result<void> written = error ? fail(ErrorKind::io, errno_text(error.value()))
+                                     : write_file(path, results::to_json(r));
+  r.notes.push_back(
+      written ? fmt::format("Kept in {}", shown(path, 1000))
+              : fmt::format("The results could not be kept: {}", written.error().message));
 }
 
 forward::Mode mode_of(const std::string& text) {
