@@ -130,24 +130,24 @@ std::uint64_t scan_bytes(const OpenedRepo& opened) {
 Result<rules::ValueFacts> scan_values(const OpenedRepo& opened, ThreadPool& pool,
                                       Progress& progress, std::stop_token stop) {
   const auto& tensors = opened.checkpoint.tensors();
-  std::vector<std::uint32_t> todo;
+  std::vector<std::uint32_t> wanted;
   for (std::uint32_t i = 0; i < tensors.size(); ++i) {
-    if (scanned(tensors[i])) todo.push_back(i);
+    if (scanned(tensors[i])) wanted.push_back(i);
   }
   rules::ValueFacts out;
   std::atomic<std::uint64_t> read = 0;
   // Batches bound what an interrupt waits for and let the one progress caller be this thread.
   constexpr std::size_t kBatch = 64;
-  for (std::size_t begin = 0; begin < todo.size(); begin += kBatch) {
-    const std::size_t n = std::min(kBatch, todo.size() - begin);
+  for (std::size_t begin = 0; begin < wanted.size(); begin += kBatch) {
+    const std::size_t n = std::min(kBatch, wanted.size() - begin);
     std::vector<Result<ValueFact>> found(n, ValueFact{});
     pool.parallel_for(
-        n, [&](std::size_t i) { found[i] = scan_tensor(opened, todo[begin + i], read, stop); });
+        n, [&](std::size_t i) { found[i] = scan_tensor(opened, wanted[begin + i], read, stop); });
     for (const Result<ValueFact>& f : found) {
       if (!f) return tl::make_unexpected(f.error());
       if (worth_telling(opened, *f)) out.facts.push_back(*f);
     }
-    progress.update("values", begin + n, todo.size(), read);
+    progress.update("values", begin + n, wanted.size(), read);
   }
   return out;
 }

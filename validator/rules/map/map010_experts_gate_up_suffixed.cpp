@@ -1,33 +1,11 @@
-#include "validator/rules/places.h"
-
-#include <fmt/format.h>
-
-#include "validator/base/text.h"
+#include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
 namespace {
 
 void run(const RuleInput& in, const Emit& emit) {
-  if (in.stored == nullptr) return;
-  std::vector<std::uint32_t> found;
-  for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
-    const quant::Stored& s = in.stored->modules[i];
-    if (s.spelling != arch::Spelling::gate_up_suffixed ||
-        in.blueprint->modules()[i].cls == arch::ModuleClass::mtp)
-      continue;
-    if (false && !quant::is_quantized(s.format)) continue;
-    found.push_back(i);
-  }
-  if (found.empty()) return;
-  Draft draft;
-  draft.message = fmt::format("{} expert linears are spelt `{}`", with_commas(found.size()),
-                              arch::spelling_pattern(arch::Spelling::gate_up_suffixed));
-  draft.subject = "experts";
-  draft.count = found.size();
-  add_modules(in, found, draft);
-  draft.effects = effects_on(in, found);
-  draft.fix = "split and rename the tensors; no code changes";
-  emit(std::move(draft));
+  report_spelling(in, emit, arch::Spelling::gate_up_suffixed, false,
+                  "split and rename the tensors; no code changes");
 }
 
 }  // namespace

@@ -1,38 +1,25 @@
-#include "validator/rules/places.h"
-
 #include <fmt/format.h>
 
 #include "validator/base/text.h"
+#include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
 namespace {
 
 void run(const RuleInput& in, const Emit& emit) {
-  if (in.stored == nullptr || !in.config->quant || !in.intent->predicted) return;
-  std::vector<std::uint32_t> found;
-  for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
-    const quant::Stored& s = in.stored->modules[i];
-    const loaders::Decision* d = in.intent->decision(i);
-    if (d == nullptr || !d->quantized || !quant::is_quantized(s.format)) continue;
-    const Shape& shape = in.blueprint->modules()[i].shape;
-    const bool differs = s.groups != 0 && shape.size() == 2 &&
-                         s.groups != loaders::group_count(d->group_size, shape[1]);
-    if (differs) found.push_back(i);
-  }
-  if (found.empty()) return;
-  const quant::Stored& s = in.stored->modules[found[0]];
-  const loaders::Decision& d = *in.intent->decision(found[0]);
-  const config::QuantConfig& q = *in.config->quant;
-  Draft draft;
-  draft.message = fmt::format("{} modules have groups of {}, the config says {}",
-                              with_commas(found.size()), s.group_size, d.group_size);
-  draft.subject = "group_size";
-  draft.count = found.size();
-  draft.where.push_back(at_json(q.file, q.pointer, q.block.value.find("group_size")));
-  add_modules(in, found, draft);
-  draft.effects = effects_on(in, found);
-  draft.fix = fmt::format("write {} for these modules", s.group_size);
-  emit(std::move(draft));
+  report_mismatch(in, emit,
+                  {.field = "group_size",
+                   .differs =
+                       [](const quant::Stored& s, const loaders::Decision& d, const Shape& shape) {
+                         return s.groups != 0 && shape.size() == 2 &&
+                                s.groups != loaders::group_count(d.group_size, shape[1]);
+                       },
+                   .message =
+                       [](std::size_t n, const quant::Stored& s, const loaders::Decision& d) {
+                         return fmt::format("{} modules have groups of {}, the config says {}",
+                                            with_commas(n), s.group_size, d.group_size);
+                       },
+                   .stored_value = [](const quant::Stored& s) { return s.group_size; }});
 }
 
 }  // namespace

@@ -1,36 +1,22 @@
-#include "validator/rules/places.h"
-
 #include <fmt/format.h>
 
 #include "validator/base/text.h"
+#include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
 namespace {
 
 void run(const RuleInput& in, const Emit& emit) {
-  if (in.stored == nullptr || !in.config->quant || !in.intent->predicted) return;
-  std::vector<std::uint32_t> found;
-  for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
-    const quant::Stored& s = in.stored->modules[i];
-    const loaders::Decision* d = in.intent->decision(i);
-    if (d == nullptr || !d->quantized || !quant::is_quantized(s.format)) continue;
-    const bool differs = s.bits != 0 && s.bits != d->bits;
-    if (differs) found.push_back(i);
-  }
-  if (found.empty()) return;
-  const quant::Stored& s = in.stored->modules[found[0]];
-  const loaders::Decision& d = *in.intent->decision(found[0]);
-  const config::QuantConfig& q = *in.config->quant;
-  Draft draft;
-  draft.message = fmt::format("{} modules are packed in {} bits, the config says {}",
-                              with_commas(found.size()), s.bits, d.bits);
-  draft.subject = "bits";
-  draft.count = found.size();
-  draft.where.push_back(at_json(q.file, q.pointer, q.block.value.find("bits")));
-  add_modules(in, found, draft);
-  draft.effects = effects_on(in, found);
-  draft.fix = fmt::format("write {} for these modules", s.bits);
-  emit(std::move(draft));
+  report_mismatch(in, emit,
+                  {.field = "bits",
+                   .differs = [](const quant::Stored& s, const loaders::Decision& d,
+                                 const Shape&) { return s.bits != 0 && s.bits != d.bits; },
+                   .message =
+                       [](std::size_t n, const quant::Stored& s, const loaders::Decision& d) {
+                         return fmt::format("{} modules are packed in {} bits, the config says {}",
+                                            with_commas(n), s.bits, d.bits);
+                       },
+                   .stored_value = [](const quant::Stored& s) { return std::int64_t{s.bits}; }});
 }
 
 }  // namespace

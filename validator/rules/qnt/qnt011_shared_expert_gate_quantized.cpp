@@ -1,29 +1,11 @@
-#include "validator/rules/places.h"
-
-#include <fmt/format.h>
+#include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
 namespace {
 
 void run(const RuleInput& in, const Emit& emit) {
-  if (in.stored == nullptr) return;
-  std::vector<std::uint32_t> found;
-  for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
-    const arch::Module& m = in.blueprint->modules()[i];
-    if (m.cls == arch::ModuleClass::shared_expert_gate &&
-        quant::is_quantized(in.stored->modules[i].format))
-      found.push_back(i);
-  }
-  if (found.empty()) return;
-  Draft draft;
-  draft.message = fmt::format("{} stored quantized",
-                              counted(found.size(), arch::ModuleClass::shared_expert_gate));
-  draft.subject = in.blueprint->modules()[found[0]].name;
-  draft.count = found.size();
-  add_modules(in, found, draft);
-  draft.effects = effects_on(in, found);
-  draft.fix = "copy it from the base model and exclude it";
-  emit(std::move(draft));
+  report_quantized_class(in, emit, arch::ModuleClass::shared_expert_gate, true,
+                         "copy it from the base model and exclude it");
 }
 
 }  // namespace
