@@ -11,6 +11,10 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).resolve().parent / "results"
+# At the start: a checkout may move on while a benchmark runs.
+COMMIT = subprocess.run(
+    ["git", "-C", str(REPOSITORY), "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+).stdout.strip()
 LOAD_AT_START = os.getloadavg()[0]  # above zero, others were using the processors
 
 
@@ -86,14 +90,9 @@ def machine():
     }
 
 
-def commit():
-    command = ["git", "-C", str(REPOSITORY), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
-
-
 def write(name, result):
     """Adds where and when, and writes results/<name>.json."""
-    where = {"date": datetime.date.today().isoformat(), "machine": machine(), "commit": commit()}
+    where = {"date": datetime.date.today().isoformat(), "machine": machine(), "commit": COMMIT or "unknown"}
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(where | result, indent=1) + "\n")
