@@ -7,7 +7,7 @@ build_packages=(
   libpcre2-dev libutf8proc-dev libssl-dev doctest-dev
 )
 test_packages=(python3)
-optional_test_packages=(clang-format)
+optional_test_packages=(clang-format clang-tidy)
 
 # missing PACKAGE...: those that are not installed, one per line.
 missing() {
