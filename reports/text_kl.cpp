@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "reports/screen.h"
 #include "validator/base/text.h"
@@ -35,7 +36,7 @@ std::string costliest_experts(const Metrics& m) {
     out += fmt::format("{}L{} E{} {:.2f} %", i == 0 ? "" : ", ", experts[i]->layer,
                        experts[i]->expert, 100 * *experts[i]->error);
   }
-  return out.empty() ? "none was routed to" : out + " (local)";
+  return out.empty() ? "not measured, or none was routed to" : out + " (local)";
 }
 
 std::string worst_layers(const Metrics& m) {

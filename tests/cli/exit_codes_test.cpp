@@ -79,6 +79,9 @@ TEST_CASE("exit codes: commands and situations") {
       {"kl " + clean.path() + " --reference /does/not/exist", 2},
       {"kl " + clean.path() + " --reference " + clean.path() + " --gate nonsense", 2},
       {"kl " + clean.path() + " --reference " + clean.path() + " --memory lots", 2},
+      {"kl " + clean.path() + " --reference " + clean.path() +
+           " --skip-local --gate 'experts.max_error<=1'",
+       2},
   };
   for (const Row& row : rows) {
     CAPTURE(row.arguments);

@@ -138,6 +138,11 @@ class KlRun {
   Result<void> measure() {
     for (const std::string& g : args_.gates) {
       CKPT_TRY(results::Gate gate, pipeline::parse_gate(g), "--gate");
+      if (args_.skip_local && gate.code == "NUM004") {
+        return fail(ErrorKind::usage, fmt::format("--gate {} needs the local errors that "
+                                                  "--skip-local leaves out",
+                                                  gate.name));
+      }
       r_.gates.push_back(std::move(gate));
     }
     CKPT_TRY(const std::uint64_t memory, memory_of(args_), "usage");
@@ -195,6 +200,7 @@ class KlRun {
                          .pool = pool,
                          .progress = *progress,
                          .mode = mode_of(args_.mode),
+                         .local = !args_.skip_local,
                          .memory_bytes = memory,
                          .stop = interrupt_.token(),
                          .note = [this](std::string_view text) {

@@ -55,6 +55,7 @@ struct KlArgs {
   std::string mode = "fp32";
   std::string backend = "auto";
   std::string memory;
+  bool skip_local = false;
   std::vector<std::string> gates;
   std::string fail_on = "error";
   std::string show = "1";
