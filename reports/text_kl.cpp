@@ -42,6 +42,8 @@ std::string costliest_experts(const Metrics& m) {
 std::string worst_layers(const Metrics& m) {
   std::vector<const results::LayerMetrics*> layers;
   for (const results::LayerMetrics& l : m.layers) layers.push_back(&l);
+  // NaN has no order: a run without local errors must not be sorted by them.
+  if (std::isnan(layers.front()->local_error)) return "local errors were not measured";
   const std::size_t n = std::min<std::size_t>(3, layers.size());
   std::ranges::partial_sort(
       layers, layers.begin() + static_cast<std::ptrdiff_t>(n),
