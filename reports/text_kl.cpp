@@ -23,14 +23,20 @@ std::string number(double v) {
   return fmt::format("{:.3g}", v);
 }
 
+/// Sort key of an error: what is not a number is worse than any number.
+double rank(double error) {
+  return std::isnan(error) ? HUGE_VAL : error;
+}
+
 std::string costliest_experts(const Metrics& m) {
   std::vector<const results::ExpertMetrics*> experts;
   for (const results::ExpertMetrics& e : m.experts) {
     if (e.error) experts.push_back(&e);
   }
   const std::size_t n = std::min<std::size_t>(3, experts.size());
-  std::ranges::partial_sort(experts, experts.begin() + static_cast<std::ptrdiff_t>(n),
-                            [](const auto* a, const auto* b) { return *a->error > *b->error; });
+  std::ranges::partial_sort(
+      experts, experts.begin() + static_cast<std::ptrdiff_t>(n),
+      [](const auto* a, const auto* b) { return rank(*a->error) > rank(*b->error); });
   std::string out;
   for (std::size_t i = 0; i < n; ++i) {
     out += fmt::format("{}L{} E{} {:.2f} %", i == 0 ? "" : ", ", experts[i]->layer,
@@ -47,7 +53,7 @@ std::string worst_layers(const Metrics& m) {
   const std::size_t n = std::min<std::size_t>(3, layers.size());
   std::ranges::partial_sort(
       layers, layers.begin() + static_cast<std::ptrdiff_t>(n),
-      [](const auto* a, const auto* b) { return a->local_error > b->local_error; });
+      [](const auto* a, const auto* b) { return rank(a->local_error) > rank(b->local_error); });
   std::string out;
   for (std::size_t i = 0; i < n; ++i) {
     out += fmt::format("{}{}: {:.2f} %", i == 0 ? "" : ", ", layers[i]->layer,
