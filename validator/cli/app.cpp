@@ -216,7 +216,7 @@ class Program {
     kl_->add_option("--memory", kl_args_.memory,
                     "Memory to use, such as 8G or 16Gi (default: three quarters of what is free)");
     kl_->add_flag("--skip-local", kl_args_.skip_local,
-                  "Leave out local errors of layers and experts: a third less work");
+                  "Leave out local errors of layers and experts, to save time");
     kl_->add_option("--gate", kl_args_.gates,
                     "Fail unless it holds, e.g. 'kl.mean<=0.014'; repeatable");
     findings_options(*kl_, kl_args_.fail_on, kl_args_.show);
