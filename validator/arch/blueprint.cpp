@@ -24,8 +24,9 @@ void BlueprintBuilder::add_experts(const std::string& prefix, int layer, bool mt
                         {"up_proj", ExpertPart::up, {inner, hidden}},
                         {"down_proj", ExpertPart::down, {hidden, inner}}};
   for (std::uint64_t e = 0; e < count; ++e) {
+    const std::string expert = prefix + '.' + std::to_string(e) + '.';
     for (const Part& p : parts) {
-      add({.name = fmt::format("{}.{}.{}", prefix, e, p.name),
+      add({.name = expert + std::string(p.name),
            .cls = mtp ? ModuleClass::mtp : ModuleClass::routed_expert,
            .linear = true,
            .layer = layer,
@@ -43,16 +44,11 @@ void BlueprintBuilder::add_experts(const std::string& prefix, int layer, bool mt
 }
 
 Blueprint BlueprintBuilder::finish() {
-  blueprint_.by_name_.reserve(blueprint_.modules_.size());
   for (std::size_t i = 0; i < blueprint_.modules_.size(); ++i) {
+    if (blueprint_.modules_[i].expert >= 0) continue;  // found by their block
     blueprint_.by_name_.emplace(blueprint_.modules_[i].name, static_cast<std::int32_t>(i));
   }
   return std::move(blueprint_);
-}
-
-std::int32_t Blueprint::find(std::string_view name) const {
-  const auto it = by_name_.find(name);
-  return it == by_name_.end() ? -1 : it->second;
 }
 
 const ExpertBlock* Blueprint::experts_of_layer(int layer) const {

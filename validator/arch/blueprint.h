@@ -2,11 +2,13 @@
 // What an architecture must contain: every module and tensor, derived from the config alone.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "validator/arch/member.h"
 #include "validator/base/dtype.h"
 #include "validator/base/result.h"
 #include "validator/config/model_config.h"
@@ -83,11 +85,11 @@ struct Placement {
   std::int32_t module = -1;  ///< -1: no place in the blueprint
   Spelling spelling = Spelling::plain;
   Prefix prefix = Prefix::model;
-  bool text = false;        ///< a text tensor, for which prefix means something
-  bool down = false;        ///< down_proj
-  bool joined = false;      ///< gate_up_proj: gate and up are halves of one tensor
-  std::string_view member;  ///< `weight`, `qweight`, `scales`, ... or empty for bare tensors
-  int layer = -1;           ///< parsed from the name even when there is no place
+  bool text = false;             ///< a text tensor, for which prefix means something
+  bool down = false;             ///< down_proj
+  bool joined = false;           ///< gate_up_proj: gate and up are halves of one tensor
+  std::optional<Member> member;  ///< none: the tensor is named like a module
+  int layer = -1;                ///< parsed from the name even when there is no place
   int expert = -1;
 };
 
@@ -120,12 +122,21 @@ class Blueprint {
 
  private:
   friend class BlueprintBuilder;
+
+  /// The block whose prefix is `prefix` + `rest`, or null.
+  [[nodiscard]] const ExpertBlock* block_of(std::string_view prefix, std::string_view rest,
+                                            int layer) const;
+  /// Fills `p` for a module name `prefix` + `rest` in which `.experts.` stands at `experts` of
+  /// `rest`.
+  void place_expert(std::string_view prefix, std::string_view rest, std::size_t experts,
+                    Placement& p) const;
+
   const config::ModelConfig* config_ = nullptr;
   std::string text_prefix_;
   std::vector<Module> modules_;
   std::vector<ExpertBlock> blocks_;
   std::vector<std::int32_t> block_of_layer_;
-  std::unordered_map<std::string_view, std::int32_t> by_name_;
+  std::unordered_map<std::string_view, std::int32_t> by_name_;  ///< without routed experts
 };
 
 /// Builds the blueprint of a supported config, which must outlive it. With `mtp`, the MTP head's

@@ -1,6 +1,5 @@
 // From a stored tensor name to its place, whatever prefix and expert spelling the writer used.
 
-#include <array>
 #include <string>
 
 #include "validator/arch/blueprint.h"
@@ -9,35 +8,12 @@
 namespace ckpt::arch {
 namespace {
 
-/// Members that a module's tensors may end in. Longest first where one ends another.
-constexpr std::array<std::string_view, 18> kMembers{"weight",
-                                                    "bias",
-                                                    "qweight",
-                                                    "qzeros",
-                                                    "scales",
-                                                    "g_idx",
-                                                    "weight_packed",
-                                                    "weight_scale",
-                                                    "weight_shape",
-                                                    "weight_zero_point",
-                                                    "weight_scale_inv",
-                                                    "weight_global_scale",
-                                                    "input_scale",
-                                                    "weight_g_idx",
-                                                    "input_global_scale",
-                                                    "weight_scale_2",
-                                                    "input_zero_point",
-                                                    "weight_scale_second"};
-
-/// Splits `a.b.qweight` into `a.b` and `qweight`; no known member: the whole name and nothing.
-std::pair<std::string_view, std::string_view> split_member(std::string_view name) {
+/// Splits `a.b.qweight` into `a.b` and its member; no known member: the whole name and none.
+std::pair<std::string_view, std::optional<Member>> split_member(std::string_view name) {
   const std::size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return {name, {}};
-  const std::string_view last = name.substr(dot + 1);
-  for (const std::string_view m : kMembers) {
-    if (last == m) return {name.substr(0, dot), last};
-  }
-  return {name, {}};
+  if (dot == std::string_view::npos) return {name, std::nullopt};
+  const std::optional<Member> member = member_of(name.substr(dot + 1));
+  return {member ? name.substr(0, dot) : name, member};
 }
 
 struct Split {
@@ -72,6 +48,8 @@ int layer_in(std::string_view rest) {
   return parse_index(after.substr(0, after.find('.')));
 }
 
+constexpr std::string_view kExperts = ".experts.";
+
 /// What follows `.experts.`: spelling, expert and part, or false.
 bool parse_expert(std::string_view tail, Placement& p, std::string_view& part) {
   const std::size_t dot = tail.find('.');
@@ -99,46 +77,76 @@ bool parse_expert(std::string_view tail, Placement& p, std::string_view& part) {
 
 }  // namespace
 
+const ExpertBlock* Blueprint::block_of(std::string_view prefix, std::string_view rest,
+                                       int layer) const {
+  const auto is = [&](const ExpertBlock& b) {
+    const std::string_view own = b.prefix;
+    return own.size() == prefix.size() + rest.size() && own.starts_with(prefix) &&
+           own.ends_with(rest);
+  };
+  if (const ExpertBlock* b = experts_of_layer(layer); b != nullptr && is(*b)) return b;
+  for (const ExpertBlock& b : blocks_) {
+    if (b.mtp && is(b)) return &b;
+  }
+  return nullptr;
+}
+
+void Blueprint::place_expert(std::string_view prefix, std::string_view rest, std::size_t experts,
+                             Placement& p) const {
+  std::string_view part;
+  const std::size_t end = experts + kExperts.size();
+  if (!parse_expert(rest.substr(end), p, part)) {
+    p.spelling = Spelling::plain;
+    return;
+  }
+  if (p.spelling == Spelling::per_expert && !p.member) return;
+  const ExpertBlock* block = block_of(prefix, rest.substr(0, end - 1), p.layer);
+  if (block == nullptr) return;
+  const int expert = p.spelling == Spelling::stacked ? 0 : p.expert;
+  const std::uint64_t index = block->first + 3 * static_cast<std::uint64_t>(expert) +
+                              (p.down              ? 2U
+                               : part == "up_proj" ? 1U
+                                                   : 0U);
+  // Beyond the last expert stand other modules.
+  if (index >= modules_.size() || modules_[index].expert != expert) return;
+  p.module = static_cast<std::int32_t>(index);
+}
+
+std::int32_t Blueprint::find(std::string_view name) const {
+  const std::size_t experts = name.find(kExperts);
+  if (experts == std::string_view::npos) {
+    const auto it = by_name_.find(name);
+    return it == by_name_.end() ? -1 : it->second;
+  }
+  Placement p;
+  p.member = Member::weight;
+  p.layer = layer_in(name);
+  place_expert({}, name, experts, p);
+  return p.spelling == Spelling::per_expert ? p.module : -1;
+}
+
 Placement Blueprint::locate(std::string_view tensor_name) const {
   Placement p;
   const auto [module, member] = split_member(tensor_name);
   p.member = member;
   Split split{};
-  std::string name(module);
   p.text = split_prefix(tensor_name, split);
+  std::string_view rest = module;
+  std::string_view prefix;
   if (p.text) {
     p.prefix = split.prefix;
-    const std::string_view own = prefix_text(split.prefix);
-    if (own != text_prefix_) name = text_prefix_ + std::string(module.substr(own.size()));
+    rest.remove_prefix(prefix_text(split.prefix).size());
+    prefix = text_prefix_;
   }
-  p.layer = layer_in(name);
-  if (const std::int32_t exact = find(name); exact >= 0) {
+  p.layer = layer_in(rest);
+  if (const std::size_t at = rest.find(kExperts); at != std::string_view::npos) {
+    place_expert(prefix, rest, at, p);
+    return p;
+  }
+  const std::int32_t exact = find(std::string(prefix).append(rest));
+  if (exact >= 0 && modules_[static_cast<std::size_t>(exact)].bare != member.has_value()) {
     p.module = exact;
-    const Module& m = modules_[static_cast<std::size_t>(exact)];
-    p.expert = m.expert;
-    p.down = m.part == ExpertPart::down;
-    if (m.expert >= 0) p.spelling = Spelling::per_expert;
-    if (m.bare != member.empty()) p.module = -1;
-    return p;
   }
-  constexpr std::string_view kExperts = ".experts.";
-  const std::size_t at = name.find(kExperts);
-  if (at == std::string::npos) return p;
-  std::string_view part;
-  if (!parse_expert(std::string_view(name).substr(at + kExperts.size()), p, part)) {
-    p.spelling = Spelling::plain;
-    return p;
-  }
-  // The block of this layer: its expert 0 (or e) tells where the modules stand.
-  const std::string_view block = std::string_view(name).substr(0, at + kExperts.size() - 1);
-  const std::string expert0 = std::string(block) + ".0.gate_proj";
-  const std::int32_t first = find(expert0);
-  if (first < 0) return p;
-  const int expert = p.spelling == Spelling::stacked ? 0 : p.expert;
-  const std::int32_t index = first + 3 * expert + (p.down ? 2 : part == "up_proj" ? 1 : 0);
-  if (static_cast<std::size_t>(index) >= modules_.size()) return p;
-  if (modules_[static_cast<std::size_t>(index)].expert != expert) return p;
-  p.module = index;
   return p;
 }
 

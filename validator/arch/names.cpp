@@ -1,6 +1,41 @@
+#include <algorithm>
+#include <array>
+
 #include "validator/arch/blueprint.h"
 
 namespace ckpt::arch {
+namespace {
+
+constexpr std::array<std::string_view, kMembers> kMemberNames{"weight",
+                                                              "bias",
+                                                              "qweight",
+                                                              "qzeros",
+                                                              "scales",
+                                                              "g_idx",
+                                                              "weight_packed",
+                                                              "weight_scale",
+                                                              "weight_shape",
+                                                              "weight_zero_point",
+                                                              "weight_scale_inv",
+                                                              "weight_global_scale",
+                                                              "weight_g_idx",
+                                                              "weight_scale_2",
+                                                              "weight_scale_second",
+                                                              "input_scale",
+                                                              "input_global_scale",
+                                                              "input_zero_point"};
+
+}  // namespace
+
+std::optional<Member> member_of(std::string_view suffix) {
+  const auto* it = std::ranges::find(kMemberNames, suffix);
+  if (it == kMemberNames.end()) return std::nullopt;
+  return static_cast<Member>(it - kMemberNames.begin());
+}
+
+std::string_view member_name(Member member) {
+  return kMemberNames[static_cast<std::size_t>(member)];
+}
 
 std::string_view class_name(ModuleClass cls) {
   constexpr std::string_view kNames[] = {"embedding",

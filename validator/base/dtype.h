@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -44,6 +45,19 @@ enum class Dtype : std::uint8_t {
 
 /// Sizes of the axes, slowest first; empty is a scalar.
 using Shape = std::vector<std::uint64_t>;
+
+/// A shape that somebody else owns.
+class ShapeView : public std::span<const std::uint64_t> {
+ public:
+  using std::span<const std::uint64_t>::span;
+
+  ShapeView(std::span<const std::uint64_t> dims)  // NOLINT(google-explicit-constructor)
+      : std::span<const std::uint64_t>(dims) {}
+
+  [[nodiscard]] Shape copy() const { return {begin(), end()}; }
+
+  friend bool operator==(ShapeView a, ShapeView b) { return std::ranges::equal(a, b); }
+};
 
 /// Product of the dimensions; empty on overflow of 64 bits.
 [[nodiscard]] std::optional<std::uint64_t> element_count(std::span<const std::uint64_t> shape);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/openat2.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -172,6 +173,27 @@ Result<std::string> read_text(const File& file, std::uint64_t max_bytes) {
   std::string text(file.size(), '\0');
   CKPT_TRY_VOID(file.read(0, std::as_writable_bytes(std::span(text))), "read");
   return text;
+}
+
+Result<TextBuffer> read_buffer(const File& file, std::uint64_t offset, std::uint64_t length) {
+  if (offset > file.size() || length > file.size() - offset) {
+    return fail(ErrorKind::io, fmt::format("{}: shorter than expected", file.label()));
+  }
+  // Whole huge pages: most of the time to read a text of some MB into fresh memory is page faults.
+  constexpr std::uint64_t kPage = 2ULL << 20;
+  const bool large = length >= kPage;
+  const std::uint64_t room = large ? (length + kPage - 1) / kPage * kPage : length + 1;
+  TextBuffer buffer;
+  buffer.bytes_.reset(
+      static_cast<char*>(large ? std::aligned_alloc(kPage, room) : std::malloc(room)));  // NOLINT
+  if (!buffer.bytes_) {
+    return fail(ErrorKind::limit, fmt::format("{}: no memory for {} bytes", file.label(), length));
+  }
+  if (large) ::madvise(buffer.bytes_.get(), room, MADV_HUGEPAGE);  // a hint
+  buffer.size_ = length;
+  const std::span<char> out(buffer.bytes_.get(), length);
+  CKPT_TRY_VOID(file.read(offset, std::as_writable_bytes(out)), "read");
+  return buffer;
 }
 
 namespace {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +41,29 @@ class File {
   std::uint64_t size_ = 0;
   std::string label_;
 };
+
+/// Text read into memory of its own, whose address never changes: moves keep views into it valid.
+class TextBuffer {
+ public:
+  TextBuffer() = default;
+
+  [[nodiscard]] std::string_view view() const { return {bytes_.get(), size_}; }
+
+ private:
+  friend Result<TextBuffer> read_buffer(const File& file, std::uint64_t offset,
+                                        std::uint64_t length);
+
+  struct Free {
+    void operator()(char* p) const { std::free(p); }  // NOLINT(cppcoreguidelines-no-malloc)
+  };
+
+  std::unique_ptr<char, Free> bytes_;
+  std::uint64_t size_ = 0;
+};
+
+/// Reads a range as text. Errors: io.
+[[nodiscard]] Result<TextBuffer> read_buffer(const File& file, std::uint64_t offset,
+                                             std::uint64_t length);
 
 /// Opens a path that the *user* named (not one from a file of a repo). Only regular files.
 /// Errors: not_found, io.

@@ -342,9 +342,9 @@ Value Document::root() const {
   return Value(this, 0);
 }
 
-Position Document::position(std::uint64_t offset) const {
+Position position_in(std::string_view text, std::uint64_t offset) {
   Position p;
-  const std::string_view before = std::string_view(text_).substr(0, offset);
+  const std::string_view before = text.substr(0, offset);
   p.line += static_cast<std::uint32_t>(std::ranges::count(before, '\n'));
   const std::size_t newline = before.rfind('\n');
   const std::string_view row =
@@ -354,8 +354,8 @@ Position Document::position(std::uint64_t offset) const {
   return p;
 }
 
-std::string_view Document::line(std::uint32_t number) const {
-  std::string_view rest = text_;
+std::string_view line_in(std::string_view text, std::uint32_t number) {
+  std::string_view rest = text;
   for (std::uint32_t i = 1; i < number; ++i) {
     const std::size_t newline = rest.find('\n');
     if (newline == std::string_view::npos) return {};

@@ -24,6 +24,11 @@ struct Position {
   std::uint32_t column = 1;  ///< 1-based, counts code points
 };
 
+/// Line and column of a byte of `text`.
+[[nodiscard]] Position position_in(std::string_view text, std::uint64_t offset);
+/// The line (1-based) of `text` without its end, or empty when there is none.
+[[nodiscard]] std::string_view line_in(std::string_view text, std::uint32_t number);
+
 /// A key that an object holds twice (compared after unescaping). Two readers may see two files.
 struct Duplicate {
   std::string key;
@@ -54,9 +59,10 @@ class Document {
 
   [[nodiscard]] const std::vector<Duplicate>& duplicates() const { return duplicates_; }
 
-  [[nodiscard]] Position position(std::uint64_t offset) const;
+  [[nodiscard]] Position position(std::uint64_t offset) const { return position_in(text_, offset); }
+
   /// The source line (1-based) without its end, or empty when there is none.
-  [[nodiscard]] std::string_view line(std::uint32_t number) const;
+  [[nodiscard]] std::string_view line(std::uint32_t number) const { return line_in(text_, number); }
 
  private:
   friend class Value;

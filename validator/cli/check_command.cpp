@@ -1,5 +1,6 @@
 #include <chrono>
 
+#include "validator/base/heap.h"
 #include "validator/base/text.h"
 #include "validator/cli/interrupt.h"
 #include "validator/cli/options.h"
@@ -27,6 +28,8 @@ int run_check_command(const GlobalOptions& global, const CheckArgs& args, Interr
   options.select = args.select;
   options.ignore = args.ignore;
   options.fail_on = parse_fail_on(args.fail_on);
+  constexpr std::size_t kTableBytes = 128U << 20;  // what the tables of 120,000 tensors take
+  prepare_heap(kTableBytes);
   ThreadPool pool(global.threads);
   std::vector<results::Results> all;
   {

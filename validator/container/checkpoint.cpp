@@ -7,6 +7,7 @@
 
 #include "validator/base/text.h"
 #include "validator/container/index.h"
+#include "validator/container/order.h"
 
 namespace ckpt::container {
 namespace {
@@ -63,10 +64,13 @@ Checkpoint Checkpoint::open(const repo::Repo& repo) {
     });
     if (!shard.usable || damaged) c.incomplete_ = true;
     const auto number = static_cast<std::uint32_t>(c.shards_.size());
-    for (Tensor& t : header.tensors) {
-      t.shard = number;
-      c.tensors_.push_back(std::move(t));
+    for (Tensor& t : header.tensors) t.shard = number;
+    if (c.tensors_.empty()) {
+      c.tensors_ = std::move(header.tensors);
+    } else {
+      c.tensors_.insert(c.tensors_.end(), header.tensors.begin(), header.tensors.end());
     }
+    c.texts_.push_back(std::move(header.text));
     std::ranges::move(header.defects, std::back_inserter(c.defects_));
     c.shards_.push_back(std::move(shard));
   }
@@ -74,7 +78,7 @@ Checkpoint Checkpoint::open(const repo::Repo& repo) {
     c.incomplete_ = true;
     c.defects_.push_back({DefectKind::weights_missing, {}, {}, {}, 0, "no safetensors file"});
   }
-  std::ranges::stable_sort(c.tensors_, {}, &Tensor::name);
+  sort_by_name(c.tensors_, &Tensor::name);
   // Of copies the later shard wins, as in vLLM; within one file the header defect has said it.
   for (std::size_t i = 0; i + 1 < c.tensors_.size(); ++i) {
     const Tensor& a = c.tensors_[i];
@@ -83,7 +87,7 @@ Checkpoint Checkpoint::open(const repo::Repo& repo) {
     c.defects_.push_back(
         {DefectKind::tensor_in_two_shards,
          c.shards_[b.shard].name,
-         a.name,
+         std::string(a.name),
          {},
          0,
          fmt::format("`{}` is stored in {} and in {}", shown(a.name),

@@ -4,10 +4,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "validator/container/safetensors.h"
+#include "validator/container/scan.h"
 #include "validator/repo/repo.h"
 
 namespace ckpt::container {
@@ -20,18 +20,14 @@ struct Shard {
   bool usable = false;  ///< its header could be read
 };
 
-struct IndexEntry {
-  std::string_view tensor;
-  std::string_view file;
-  json::Value place;  ///< the file name in the document
-};
-
-/// `model.safetensors.index.json`. Views point into `document`.
+/// `model.safetensors.index.json`. Views point into its text.
 struct Index {
   std::string name;
-  std::shared_ptr<const json::Document> document;
-  std::vector<IndexEntry> entries;
+  TextBuffer text;
+  std::shared_ptr<const json::Document> document;  ///< only when the text was judged as a tree
+  std::vector<IndexEntry> entries;                 ///< in file order
   std::optional<std::uint64_t> total_size;
+  std::uint64_t total_size_offset = 0;  ///< byte of `total_size`
 };
 
 /// All tensors of a repo, from headers only: what a loader that follows the index would see. Owns
@@ -69,6 +65,7 @@ class Checkpoint {
   std::vector<Shard> shards_;
   std::optional<Index> index_;
   std::vector<Tensor> tensors_;
+  std::vector<std::shared_ptr<const HeaderText>> texts_;  ///< what the tensors point into
   std::vector<Defect> defects_;
   bool incomplete_ = false;
   bool shadowed_ = false;

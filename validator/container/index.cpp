@@ -8,6 +8,7 @@
 
 #include "validator/base/limits.h"
 #include "validator/base/text.h"
+#include "validator/container/order.h"
 
 namespace ckpt::container {
 namespace {
@@ -18,8 +19,9 @@ void add(std::vector<Defect>& defects, DefectKind kind, const Index& index, std:
       {kind, index.name, std::string(tensor), std::move(pointer), offset, std::move(message)});
 }
 
-void read_metadata(Index& index, std::vector<Defect>& defects) {
-  const json::Value metadata = index.document->root().find("metadata");
+/// `at`: where the document of `metadata` begins in the index.
+void read_metadata(Index& index, const json::Value& metadata, std::uint64_t at,
+                   std::vector<Defect>& defects) {
   if (!metadata.is(json::Kind::object)) {
     add(defects, DefectKind::index_no_metadata, index,
         "the index has no `metadata` object (transformers raises KeyError)");
@@ -28,21 +30,39 @@ void read_metadata(Index& index, std::vector<Defect>& defects) {
   const json::Value total = metadata.find("total_size");
   if (!total) return;
   index.total_size = total.unsigned_integer();
+  index.total_size_offset = at + total.offset();
   if (!index.total_size) {
     add(defects, DefectKind::index_total_size, index, "`total_size` is not a whole number", {},
-        "/metadata/total_size", total.offset());
+        "/metadata/total_size", index.total_size_offset);
   }
 }
 
-void read_map(Index& index, const json::Value& map, std::vector<Defect>& defects) {
-  index.entries.reserve(map.size());
+/// The usual case: an index without a flaw. False: the text must be judged as a tree.
+bool scan(Index& index, std::vector<Defect>& defects) {
+  const std::string_view text = index.text.view();
+  IndexScan found;
+  if (!scan_index(text, found)) return false;
   std::string_view last;  // entries of one file follow each other: judge its name once
+  for (const IndexEntry& e : found.entries) {
+    if (e.file == last) continue;
+    if (!repo::is_plain_shard_name(e.file)) return false;
+    last = e.file;
+  }
+  if (found.metadata.empty()) {
+    read_metadata(index, {}, 0, defects);
+  } else {
+    const auto metadata = json::parse(std::string(found.metadata));
+    if (!metadata || !(*metadata)->duplicates().empty()) return false;
+    read_metadata(index, (*metadata)->root(),
+                  static_cast<std::uint64_t>(found.metadata.data() - text.data()), defects);
+  }
+  index.entries = std::move(found.entries);
+  return true;
+}
+
+void read_map(Index& index, const json::Value& map, std::vector<Defect>& defects) {
   map.each_member([&](const json::Member& m) {
     const auto file = m.value.string();
-    if (file && !last.empty() && *file == last) {
-      index.entries.push_back({m.name, last, m.value});
-      return;
-    }
     const bool own = file && file->starts_with("./") && repo::is_plain_shard_name(file->substr(2));
     if (!file || (!repo::is_plain_shard_name(*file) && !own)) {
       add(defects, DefectKind::index_value, index,
@@ -51,9 +71,41 @@ void read_map(Index& index, const json::Value& map, std::vector<Defect>& defects
           m.name, json::pointer_append("/weight_map", m.name), m.value.offset());
       return;
     }
-    if (!own) last = *file;
-    index.entries.push_back({m.name, own ? file->substr(2) : *file, m.value});
+    index.entries.push_back({m.name, own ? file->substr(2) : *file, m.value.offset()});
   });
+}
+
+/// Reads the text as a tree and says what is wrong with it. False: no map of weights.
+bool judge(Index& index, std::vector<Defect>& defects) {
+  auto document = json::parse(std::string(index.text.view()));
+  if (!document) {
+    add(defects, DefectKind::index_text, index, document.error().message);
+    return false;
+  }
+  index.document = *document;
+  for (const json::Duplicate& d : index.document->duplicates()) {
+    add(defects, DefectKind::index_duplicate_key, index,
+        fmt::format("the key `{}` stands twice", shown(d.key)), d.key, {}, d.offset);
+  }
+  const json::Value root = index.document->root();
+  const json::Value map = root.find("weight_map");
+  if (!map.is(json::Kind::object) || map.size() == 0) {
+    add(defects, DefectKind::index_text, index, "`weight_map` is missing, empty or not an object",
+        {}, "/weight_map", map ? map.offset() : 0);
+    return false;
+  }
+  read_metadata(index, root.find("metadata"), 0, defects);
+  read_map(index, map, defects);
+  return true;
+}
+
+Result<TextBuffer> text_of(const repo::Repo& repo, std::string_view name) {
+  CKPT_TRY(const File file, repo.open_file(name), "open");
+  if (file.size() > limits::kLargeJsonBytes) {
+    return fail(ErrorKind::limit, fmt::format("{}: {} bytes, limit {}", file.label(), file.size(),
+                                              limits::kLargeJsonBytes));
+  }
+  return read_buffer(file, 0, file.size());
 }
 
 }  // namespace
@@ -63,24 +115,13 @@ std::optional<Index> read_index(const repo::Repo& repo, std::string_view name,
   if (repo.find(name) == nullptr) return std::nullopt;
   Index index;
   index.name = std::string(name);
-  auto document = repo.read_json(name, limits::kLargeJsonBytes);
-  if (!document) {
-    add(defects, DefectKind::index_text, index, document.error().message);
+  auto text = text_of(repo, name);
+  if (!text) {
+    add(defects, DefectKind::index_text, index, text.error().message);
     return std::nullopt;
   }
-  index.document = *document;
-  for (const json::Duplicate& d : index.document->duplicates()) {
-    add(defects, DefectKind::index_duplicate_key, index,
-        fmt::format("the key `{}` stands twice", shown(d.key)), d.key, {}, d.offset);
-  }
-  const json::Value map = index.document->root().find("weight_map");
-  if (!map.is(json::Kind::object) || map.size() == 0) {
-    add(defects, DefectKind::index_text, index, "`weight_map` is missing, empty or not an object",
-        {}, "/weight_map", map ? map.offset() : 0);
-    return std::nullopt;
-  }
-  read_metadata(index, defects);
-  read_map(index, map, defects);
+  index.text = *std::move(text);
+  if (!scan(index, defects) && !judge(index, defects)) return std::nullopt;
   return index;
 }
 
@@ -102,7 +143,14 @@ class Comparison {
   }
 
   void run() {
-    for (const IndexEntry& e : index_.entries) entry(e);
+    // Both sides in name order, side by side; of two entries of one tensor the last one counts for
+    // loaders, both are looked at here.
+    auto t = tensors_.begin();
+    for (const std::uint32_t i : name_order(index_.entries, &IndexEntry::tensor)) {
+      const IndexEntry& e = index_.entries[i];
+      while (t != tensors_.end() && t->name < e.tensor) ++t;
+      entry(e, t != tensors_.end() && t->name == e.tensor ? &*t : nullptr);
+    }
     missing_shards();
     unlisted_tensors();
     total_size();
@@ -130,10 +178,10 @@ class Comparison {
     return last_shard_;
   }
 
-  void entry(const IndexEntry& e) {
-    const auto t = std::ranges::lower_bound(tensors_, e.tensor, {}, &Tensor::name);
-    const bool found = t != tensors_.end() && t->name == e.tensor;
-    if (found) listed_[static_cast<std::size_t>(t - tensors_.begin())] = true;
+  /// `t`: the stored tensor of this name, or null.
+  void entry(const IndexEntry& e, const Tensor* t) {
+    const bool found = t != nullptr;
+    if (found) listed_[static_cast<std::size_t>(t - tensors_.data())] = true;
     const std::int64_t shard = shard_of(e.file);
     if (shard < 0) {
       auto& [count, first] = missing_[e.file];
@@ -148,7 +196,7 @@ class Comparison {
                             shown(e.file), shown(shards_[t->shard].name))
               : fmt::format("`{}` is mapped to {}, which does not contain it", shown(e.tensor),
                             shown(e.file)),
-        e.tensor, json::pointer_append("/weight_map", e.tensor), e.place.offset());
+        e.tensor, json::pointer_append("/weight_map", e.tensor), e.offset);
   }
 
   void missing_shards() {
@@ -162,7 +210,7 @@ class Comparison {
           fmt::format("{} tensors are mapped to `{}`, which {}", with_commas(count.first),
                       shown(file), why),
           count.second->tensor, json::pointer_append("/weight_map", count.second->tensor),
-          count.second->place.offset());
+          count.second->offset);
     }
   }
 
@@ -184,8 +232,7 @@ class Comparison {
     if (!complete || !index_.total_size || *index_.total_size == bytes) return;
     add(defects_, DefectKind::index_total_size, index_,
         fmt::format("`total_size` is {}, the tensors have {} bytes", *index_.total_size, bytes), {},
-        "/metadata/total_size",
-        index_.document->root().find("metadata").find("total_size").offset());
+        "/metadata/total_size", index_.total_size_offset);
   }
 };
 

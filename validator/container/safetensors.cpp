@@ -8,6 +8,7 @@
 #include "validator/base/bits.h"
 #include "validator/base/limits.h"
 #include "validator/base/text.h"
+#include "validator/container/scan.h"
 #include "validator/container/sniff.h"
 
 namespace ckpt::container {
@@ -24,10 +25,14 @@ class HeaderReader {
       : file_(file), name_(name), h_(header) {}
 
   void run() {
-    if (!frame()) return;
-    if (!parse()) return;
-    entries();
+    if (!frame() || !read()) return;
+    if (!scan()) {
+      found_ = {};
+      if (!parse()) return;
+      entries();
+    }
     ranges();
+    h_.text = std::move(text_);
   }
 
  private:
@@ -35,8 +40,8 @@ class HeaderReader {
   const std::string& name_;
   Header& h_;
   std::uint64_t data_begin_ = 0;
-  std::shared_ptr<const json::Document> document_;
-  std::vector<Tensor> found_;
+  std::shared_ptr<HeaderText> text_ = std::make_shared<HeaderText>();
+  HeaderScan found_;  ///< only those of a flawless header, or all whose range is known
   bool skipped_entries_ = false;
 
   void defect(DefectKind kind, std::string message, std::uint64_t offset = 0,
@@ -83,29 +88,52 @@ class HeaderReader {
     return true;
   }
 
-  bool parse() {
-    std::string text(h_.header_bytes, '\0');
-    if (auto r = file_.read(8, std::as_writable_bytes(std::span(text))); !r) {
-      defect(DefectKind::unreadable, r.error().message);
+  bool read() {
+    auto text = read_buffer(file_, 8, h_.header_bytes);
+    if (!text) {
+      defect(DefectKind::unreadable, text.error().message);
       return false;
     }
+    text_->text = *std::move(text);
+    return true;
+  }
+
+  /// The usual case: a header without a flaw. False: the text must be judged as a tree.
+  bool scan() {
+    if (!scan_header(text_->text.view(), found_)) return false;
+    if (found_.metadata.empty()) return true;
+    const auto metadata = json::parse(std::string(found_.metadata));
+    return metadata && read_format((*metadata)->root());
+  }
+
+  bool read_format(const json::Value& metadata) {
+    bool strings = true;
+    metadata.each_member([&](const json::Member& item) {
+      strings = strings && item.value.is(json::Kind::string);
+      if (strings && item.name == "format") h_.format_metadata = *item.value.string();
+    });
+    return strings && metadata.document()->duplicates().empty();
+  }
+
+  bool parse() {
+    const std::string_view text = text_->text.view();
     const bool leading_space = !text.empty() && text[0] != '{';
-    auto parsed = json::parse(std::move(text));
+    auto parsed = json::parse(std::string(text));
     if (!parsed) {
       not_a_container(DefectKind::header_text,
                       fmt::format("the header is no JSON: {}", parsed.error().message));
       return false;
     }
-    document_ = *parsed;
-    if (!document_->root().is(json::Kind::object)) {
+    text_->document = *parsed;
+    if (!text_->document->root().is(json::Kind::object)) {
       defect(DefectKind::header_text, fmt::format("the header is {} {}, it must be an object", "an",
-                                                  json::kind_name(document_->root().kind())));
+                                                  json::kind_name(text_->document->root().kind())));
       return false;
     }
     if (leading_space) {
       defect(DefectKind::irregular, "white space before the header's opening brace", 8);
     }
-    for (const json::Duplicate& d : document_->duplicates()) {
+    for (const json::Duplicate& d : text_->document->duplicates()) {
       defect(DefectKind::duplicate_name,
              fmt::format("the header has two entries `{}`, at bytes {} and {}", shown(d.key),
                          8 + d.first_offset, 8 + d.offset),
@@ -135,8 +163,7 @@ class HeaderReader {
   }
 
   void entries() {
-    found_.reserve(document_->root().size());
-    document_->root().each_member([this](const json::Member& m) {
+    text_->document->root().each_member([this](const json::Member& m) {
       if (m.name == "__metadata__") {
         metadata(m);
       } else {
@@ -164,7 +191,6 @@ class HeaderReader {
   static bool read_shape(const json::Value& value, Shape& shape) {
     if (!value.is(json::Kind::array) || value.size() > limits::kRank) return false;
     bool good = true;
-    shape.reserve(value.size());
     value.each([&](const json::Value& v) {
       const auto d = v.unsigned_integer();
       good = good && d.has_value();
@@ -178,8 +204,6 @@ class HeaderReader {
     if (!m.value.is(json::Kind::object)) {
       return bad_entry(m, DefectKind::entry, "the entry is not an object");
     }
-    Tensor t;
-    t.name = std::string(m.name);
     json::Value dtype;
     json::Value shape;
     json::Value offsets;
@@ -207,8 +231,8 @@ class HeaderReader {
       return bad_entry(m, DefectKind::unknown_dtype,
                        fmt::format("unknown dtype `{}`", shown(*dtype.string(), 40)));
     }
-    t.dtype = *parsed;
-    if (!read_shape(shape, t.shape)) {
+    Shape dims;
+    if (!read_shape(shape, dims)) {
       return bad_entry(m, DefectKind::entry,
                        "`shape` is not an array of at most 64 integers from 0 to 2^64-1");
     }
@@ -216,40 +240,43 @@ class HeaderReader {
     if (!read_shape(offsets, range) || range.size() != 2) {
       return bad_entry(m, DefectKind::entry, "`data_offsets` is not a pair of integers");
     }
-    place(m, std::move(t), range[0], range[1]);
+    place(m, *parsed, dims, range[0], range[1]);
   }
 
-  void place(const json::Member& m, Tensor t, std::uint64_t begin, std::uint64_t end) {
+  void place(const json::Member& m, Dtype dtype, const Shape& dims, std::uint64_t begin,
+             std::uint64_t end) {
     const std::uint64_t data_bytes = file_.size() - data_begin_;
     if (end < begin) {
       return bad_entry(m, DefectKind::overlap,
                        fmt::format("`data_offsets` [{}, {}] end before they begin", begin, end));
     }
-    const auto want = byte_count(t.dtype, t.shape);
+    const auto want = byte_count(dtype, dims);
     if (!want || *want != end - begin) {
       bad_entry(m, DefectKind::size_mismatch,
                 fmt::format("`data_offsets` [{}, {}] span {} bytes, shape {} of {} needs {}", begin,
-                            end, end - begin, shape_text(t.shape), dtype_name(t.dtype),
+                            end, end - begin, shape_text(dims), dtype_name(dtype),
                             want ? std::to_string(*want) : "more than 2^64 or no whole number"));
     }
     // Kept also when beyond the end of the file: its range still tells holes from truncation.
-    t.begin = begin;
-    t.end = end;
     if (end > data_bytes && begin > data_bytes && end - begin > (1ULL << 62))
       skipped_entries_ = true;
-    found_.push_back(std::move(t));
+    found_.tensors.push_back({m.name, begin, end, static_cast<std::uint32_t>(found_.dims.size()),
+                              static_cast<std::uint16_t>(dims.size()), dtype});
+    found_.dims.insert(found_.dims.end(), dims.begin(), dims.end());
   }
 
   /// Contiguity, then the end of the file; keeps the tensors that lie inside it.
   void ranges() {
-    std::vector<std::uint32_t> order(found_.size());
+    std::vector<std::uint32_t> order(found_.tensors.size());
     std::iota(order.begin(), order.end(), 0U);
-    const auto key = [this](std::uint32_t i) { return std::tie(found_[i].begin, found_[i].end); };
+    const auto key = [this](std::uint32_t i) {
+      return std::tie(found_.tensors[i].begin, found_.tensors[i].end);
+    };
     if (!std::ranges::is_sorted(order, {}, key)) std::ranges::sort(order, {}, key);
     std::uint64_t at = 0;
-    const Tensor* previous = nullptr;
+    const ScannedTensor* previous = nullptr;
     for (const std::uint32_t i : order) {
-      const Tensor& t = found_[i];
+      const ScannedTensor& t = found_.tensors[i];
       if (t.begin < at) {
         defect(DefectKind::overlap,
                fmt::format("`{}` begins at data byte {}, inside `{}` which ends at {}",
@@ -270,26 +297,31 @@ class HeaderReader {
 
   void end_of_file(std::uint64_t last_end, const std::vector<std::uint32_t>& order) {
     const std::uint64_t data_bytes = file_.size() - data_begin_;
+    const std::vector<ScannedTensor>& found = found_.tensors;
     if (last_end > data_bytes) {
       const auto first =
-          std::ranges::find_if(order, [&](std::uint32_t i) { return found_[i].end > data_bytes; });
+          std::ranges::find_if(order, [&](std::uint32_t i) { return found[i].end > data_bytes; });
       defect(DefectKind::truncated,
              fmt::format("{} bytes, its header describes {}: {} are missing, from inside `{}` on",
                          file_.size(), data_begin_ + last_end, last_end - data_bytes,
-                         shown(found_[*first].name)),
-             file_.size(), found_[*first].name);
+                         shown(found[*first].name)),
+             file_.size(), found[*first].name);
     } else if (last_end < data_bytes && !skipped_entries_) {
       defect(
           DefectKind::hole,
           fmt::format("{} bytes after the last tensor belong to no tensor", data_bytes - last_end),
           data_begin_ + last_end);
     }
-    h_.tensors.reserve(found_.size());
-    for (Tensor& t : found_) {
+    text_->dims = std::move(found_.dims);
+    const std::span<const std::uint64_t> dims(text_->dims);
+    h_.tensors.reserve(found.size());
+    for (const ScannedTensor& t : found) {
       if (t.end > data_bytes) continue;
-      t.begin += data_begin_;
-      t.end += data_begin_;
-      h_.tensors.push_back(std::move(t));
+      h_.tensors.push_back({.name = t.name,
+                            .shape = ShapeView(dims.subspan(t.dims, t.rank)),
+                            .begin = t.begin + data_begin_,
+                            .end = t.end + data_begin_,
+                            .dtype = t.dtype});
     }
   }
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,14 +53,22 @@ struct Defect {
   std::string message;
 };
 
-/// One tensor of a shard. `begin` and `end` are absolute byte offsets in its file.
+/// The memory that the tensors of one header point into.
+struct HeaderText {
+  TextBuffer text;
+  std::vector<std::uint64_t> dims;
+  std::shared_ptr<const json::Document> document;  ///< only when the text was judged as a tree
+};
+
+/// One tensor of a shard. `begin` and `end` are absolute byte offsets in its file. Name and shape
+/// live as long as the Header or Checkpoint.
 struct Tensor {
-  std::string name;
-  Dtype dtype = Dtype::u8;
-  Shape shape;
+  std::string_view name;
+  ShapeView shape;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
   std::uint32_t shard = 0;  ///< index into Checkpoint::shards
+  Dtype dtype = Dtype::u8;
 
   [[nodiscard]] std::uint64_t bytes() const { return end - begin; }
 };
@@ -68,6 +77,7 @@ struct Tensor {
 struct Header {
   std::vector<Tensor> tensors;  ///< in file order; only those whose range lies inside the file
   std::vector<Defect> defects;
+  std::shared_ptr<const HeaderText> text;
   std::uint64_t header_bytes = 0;
   std::string format_metadata;  ///< `pt`, ...
 };

@@ -15,7 +15,7 @@ constexpr std::uint64_t kChunkBytes = 4ULL << 20;
 using container::Tensor;
 using rules::ValueFact;
 
-bool is_scale_name(const std::string& name) {
+bool is_scale_name(std::string_view name) {
   return name.ends_with("scales") || name.ends_with("_scale") || name.ends_with("_scale_inv");
 }
 

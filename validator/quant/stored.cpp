@@ -8,20 +8,6 @@ namespace {
 using arch::Spelling;
 using container::Tensor;
 
-constexpr std::array<std::string_view, kMembers> kMemberNames{"weight",
-                                                              "bias",
-                                                              "qweight",
-                                                              "qzeros",
-                                                              "scales",
-                                                              "g_idx",
-                                                              "weight_packed",
-                                                              "weight_scale",
-                                                              "weight_shape",
-                                                              "weight_zero_point",
-                                                              "weight_scale_inv",
-                                                              "weight_global_scale",
-                                                              "other"};
-
 /// Facts about one module's stored tensors, with the joined axes taken apart.
 class Deriver {
  public:
@@ -61,12 +47,11 @@ class Deriver {
   }
 
   /// Shape of a member without the leading expert axis of the stacked spelling.
-  Shape shape(Member m) const {
+  ShapeView shape(Member m) const {
     const Tensor* t = tensor(m);
     if (t == nullptr) return {};
-    Shape s = t->shape;
-    if (s_.spelling == Spelling::stacked && s.size() == 3) s.erase(s.begin());
-    return s;
+    const bool stacked = s_.spelling == Spelling::stacked && t->shape.size() == 3;
+    return stacked ? ShapeView(t->shape.subspan(1)) : t->shape;
   }
 
   /// Group size of K inputs cut into `groups`: -1 for one group, 0 when it is no whole number.
@@ -89,8 +74,8 @@ class Deriver {
   }
 
   void qweight() {
-    const Shape q = shape(Member::qweight);
-    const Shape scales = shape(Member::scales);
+    const ShapeView q = shape(Member::qweight);
+    const ShapeView scales = shape(Member::scales);
     s_.format = Format::gptq;
     if (q.size() != 2 || k_ == 0) return;
     const std::uint64_t columns = scales.size() == 2 ? scales[1] : n_;
@@ -105,9 +90,9 @@ class Deriver {
 
   void weight_packed() {
     const Tensor& packed = *tensor(Member::weight_packed);
-    const Shape p = shape(Member::weight_packed);
+    const ShapeView p = shape(Member::weight_packed);
     const Tensor* scale = tensor(Member::weight_scale);
-    const Shape scales = shape(Member::weight_scale);
+    const ShapeView scales = shape(Member::weight_scale);
     if (packed.dtype == Dtype::u8) {
       s_.format = has(Member::weight_global_scale) ? Format::nvfp4 : Format::mxfp4;
       s_.bits = 4;
@@ -166,16 +151,6 @@ std::string_view format_name(Format format) {
   return kNames[static_cast<std::size_t>(format)];
 }
 
-Member member_of(std::string_view suffix) {
-  if (suffix.empty()) return Member::weight;
-  const auto it = std::ranges::find(kMemberNames, suffix);
-  return it == kMemberNames.end() ? Member::other : static_cast<Member>(it - kMemberNames.begin());
-}
-
-std::string_view member_name(Member member) {
-  return kMemberNames[static_cast<std::size_t>(member)];
-}
-
 StoredModel match_stored(const arch::Blueprint& blueprint,
                          const container::Checkpoint& checkpoint) {
   StoredModel out;
@@ -189,7 +164,7 @@ StoredModel match_stored(const arch::Blueprint& blueprint,
       out.strangers.push_back({i, p});
       continue;
     }
-    const auto member = static_cast<std::size_t>(member_of(p.member));
+    const auto member = static_cast<std::size_t>(p.member.value_or(Member::weight));
     for_each_module(blueprint, p, [&](std::size_t at) {
       Stored& s = out.modules[at];
       // Two spellings of one module: the first keeps the place, the second is a stranger.

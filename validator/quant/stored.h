@@ -32,25 +32,9 @@ enum class Format : std::uint8_t {
   return f != Format::absent && f != Format::plain;
 }
 
-/// Members a stored module may have; indices into Stored::tensor.
-enum class Member : std::uint8_t {
-  weight,
-  bias,
-  qweight,
-  qzeros,
-  scales,
-  g_idx,
-  weight_packed,
-  weight_scale,
-  weight_shape,
-  weight_zero_point,
-  weight_scale_inv,
-  weight_global_scale,
-  other,
-};
-inline constexpr std::size_t kMembers = static_cast<std::size_t>(Member::other) + 1;
-[[nodiscard]] Member member_of(std::string_view suffix);
-[[nodiscard]] std::string_view member_name(Member member);
+using arch::kMembers;
+using arch::Member;
+using arch::member_name;
 
 /// What is stored for one module. Tensors of joined spellings are shared between modules: with
 /// Spelling::stacked this module is slice `expert` of the first axis, with gate_up_* gate and up

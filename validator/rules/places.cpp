@@ -41,7 +41,7 @@ Location at_tensor(const RuleInput& in, std::uint32_t tensor) {
   w.tensor = shown(t.name);
   w.byte_offset = t.begin;
   w.dtype = std::string(dtype_name(t.dtype));
-  w.shape = t.shape;
+  w.shape = t.shape.copy();
   return w;
 }
 
@@ -112,13 +112,13 @@ void emit_defects(const RuleInput& in, const Emit& emit, container::DefectKind k
     Location w;
     const bool index = in.checkpoint->index() && d.file == in.checkpoint->index()->name;
     if (index && draft.where.size() < limits::kFindingPlaces) {
-      const json::Document& document = *in.checkpoint->index()->document;
-      const json::Position p = document.position(d.offset);
+      const std::string_view text = in.checkpoint->index()->text.view();
+      const json::Position p = json::position_in(text, d.offset);
       w.line = p.line;
       w.column = p.column;
       w.end_line = p.line;
       w.end_column = p.column + 1;
-      w.source_line = std::string(document.line(p.line));
+      w.source_line = std::string(json::line_in(text, p.line));
     } else if (!index && d.offset != 0) {
       w.byte_offset = d.offset;
     }
@@ -259,7 +259,7 @@ std::vector<Effect> effects_on(const RuleInput& in, const std::vector<std::uint3
 }
 
 bool is_scale(const RuleInput& in, const ValueFact& fact) {
-  const std::string& name = in.checkpoint->tensors()[fact.tensor].name;
+  const std::string_view name = in.checkpoint->tensors()[fact.tensor].name;
   return name.ends_with("scales") || name.ends_with("_scale") || name.ends_with("_scale_inv");
 }
 

@@ -40,7 +40,7 @@ bool joined(const quant::Stored& s, const arch::Module& m) {
 // `rows_are_out`: whether the output axis, which joined spellings share, is the row axis.
 Result<Cut> cut_of(const Tensor& t, const quant::Stored& s, const arch::Module& m,
                    bool rows_are_out) {
-  Shape shape = t.shape;
+  Shape shape = t.shape.copy();
   Cut cut;
   if (s.spelling == Spelling::stacked && !shape.empty()) {
     cut.slice = static_cast<std::uint64_t>(m.expert);
@@ -85,7 +85,7 @@ bool plain_dtype(Dtype d) {
   return d == Dtype::f32 || d == Dtype::bf16 || d == Dtype::f16;
 }
 
-std::string shape_text(const Shape& shape) {
+std::string shape_text(ShapeView shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 bool explained(const RuleInput& in, const quant::Stranger& s, bool counts_differ) {
   const arch::Placement& p = s.placement;
-  const std::string& name = in.checkpoint->tensors()[s.tensor].name;
+  const std::string_view name = in.checkpoint->tensors()[s.tensor].name;
   if (name.starts_with("mtp.")) return true;  // MAP009
   if (name == "lm_head.weight" && in.config->text.tie_word_embeddings) return true;
   return counts_differ && p.text && p.spelling != arch::Spelling::plain && p.expert >= 0;

@@ -5,7 +5,7 @@
 namespace ckpt::rules {
 namespace {
 
-bool fits(const arch::Module& m, const quant::Stored& s, const Shape& words) {
+bool fits(const arch::Module& m, const quant::Stored& s, ShapeView words) {
   if (m.shape.size() != 2 || words.size() < 2 || s.bits == 0) return false;
   const std::uint64_t n = m.shape[0] * (s.joined ? 2 : 1);
   const std::uint64_t k = m.shape[1];

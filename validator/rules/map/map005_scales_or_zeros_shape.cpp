@@ -6,22 +6,24 @@ namespace ckpt::rules {
 namespace {
 
 struct Wanted {
-  quant::Member member;
-  Shape shape;
+  quant::Member member = quant::Member::weight;
+  std::array<std::uint64_t, 2> shape{};
 };
 
-std::vector<Wanted> wanted(const arch::Module& m, const quant::Stored& s) {
+/// At most two; the rest say `weight`.
+std::array<Wanted, 2> wanted(const arch::Module& m, const quant::Stored& s) {
   if (m.shape.size() != 2 || s.groups == 0 || s.bits == 0) return {};
   const std::uint64_t n = m.shape[0] * (s.joined ? 2 : 1);
   const std::uint64_t zeros = (n * static_cast<std::uint64_t>(s.bits) + 31) / 32;
   switch (s.format) {
     case quant::Format::gptq:
     case quant::Format::awq:
-      return {{quant::Member::scales, {s.groups, n}}, {quant::Member::qzeros, {s.groups, zeros}}};
+      return {Wanted{quant::Member::scales, {s.groups, n}},
+              Wanted{quant::Member::qzeros, {s.groups, zeros}}};
     case quant::Format::ct_packed:
-      if (s.groups == 1) return {{quant::Member::weight_zero_point, {zeros, s.groups}}};
-      return {{quant::Member::weight_scale, {n, s.groups}},
-              {quant::Member::weight_zero_point, {zeros, s.groups}}};
+      if (s.groups == 1) return {Wanted{quant::Member::weight_zero_point, {zeros, s.groups}}};
+      return {Wanted{quant::Member::weight_scale, {n, s.groups}},
+              Wanted{quant::Member::weight_zero_point, {zeros, s.groups}}};
     default:
       return {};
   }
@@ -35,11 +37,11 @@ void run(const RuleInput& in, const Emit& emit) {
     if (m.cls == arch::ModuleClass::router || m.cls == arch::ModuleClass::shared_expert_gate)
       continue;
     for (const Wanted& w : wanted(m, s)) {
-      if (s.at(w.member) < 0) continue;
+      if (w.member == quant::Member::weight || s.at(w.member) < 0) continue;
       const auto at = static_cast<std::uint32_t>(s.at(w.member));
-      Shape have = in.checkpoint->tensors()[at].shape;
-      if (s.spelling == arch::Spelling::stacked && have.size() == 3) have.erase(have.begin());
-      if (have == w.shape) continue;
+      ShapeView have = in.checkpoint->tensors()[at].shape;
+      if (s.spelling == arch::Spelling::stacked && have.size() == 3) have = have.subspan(1);
+      if (have == ShapeView(w.shape)) continue;
       Draft draft;
       draft.message = fmt::format("`{}` is [{}], the other tensors of the module ask for [{}]",
                                   quant::member_name(w.member), fmt::join(have, ", "),
