@@ -83,6 +83,7 @@ std::vector<Override> read_overrides(const Reader& reader, std::string_view name
       entry.optional_integer("group_size", -1, kMaxGroup, o.group_size);
     }
     entry.optional_boolean("sym", o.sym);
+    entry.optional_boolean("desc_act", o.desc_act);
     std::string data_type;
     entry.text("data_type", data_type);
     if (!data_type.empty()) o.data_type = data_type;
@@ -130,6 +131,27 @@ void read_blocks(const Reader& reader, QuantConfig& q) {
   });
 }
 
+/// Elements of a list as integers; what is none reads as 0.
+std::vector<std::int64_t> integers(const json::Value& list) {
+  std::vector<std::int64_t> out;
+  if (!list.is(json::Kind::array)) return out;
+  list.each([&out](const json::Value& v) { out.push_back(v.integer().value_or(0)); });
+  return out;
+}
+
+/// A list of names, or of lists of names (GPTQ's modules_in_block_to_quantize).
+std::vector<Pattern> read_module_groups(const json::Value& list) {
+  std::vector<Pattern> out;
+  const auto take = [&out](const json::Value& v) {
+    if (const auto s = v.string()) out.push_back({std::string(*s), v});
+  };
+  if (!list.is(json::Kind::array)) return out;
+  list.each([&take](const json::Value& item) {
+    item.is(json::Kind::array) ? item.each(take) : take(item);
+  });
+  return out;
+}
+
 QuantArgs read_args(const Reader& reader) {
   QuantArgs a;
   reader.integer("num_bits", 1, kMaxBits, a.num_bits);
@@ -163,7 +185,12 @@ void read_groups(const Reader& reader, const std::string& file, QuantConfig& q,
     if (const json::Value w = group.field("weights"); w.is(json::Kind::object)) {
       g.weights = read_args(Reader(file, w, json::pointer_append(at, "weights"), defects));
     }
-    g.input_activations = group.field("input_activations").is(json::Kind::object);
+    if (const json::Value a = group.field("input_activations"); a.is(json::Kind::object)) {
+      g.input_activations = true;
+      g.input_bits =
+          read_args(Reader(file, a, json::pointer_append(at, "input_activations"), defects))
+              .num_bits;
+    }
     q.groups.push_back(std::move(g));
   });
 }
@@ -188,10 +215,13 @@ void read_quant_config(const std::string& file, std::shared_ptr<const json::Docu
     return;
   }
   reader.optional_integer("bits", 1, kMaxBits, q.bits);
-  if (!reader.field("group_size").is(json::Kind::array)) {
+  if (reader.field("group_size").is(json::Kind::array)) {
+    q.group_pair = integers(reader.field("group_size"));
+  } else {
     reader.optional_integer("group_size", -1, kMaxGroup, q.group_size);
   }
   reader.optional_boolean("sym", q.sym);
+  reader.boolean("lm_head", q.lm_head);
   reader.text("data_type", q.data_type);
   reader.text("packing_format", q.packing_format);
   reader.optional_boolean("desc_act", q.desc_act);
@@ -200,10 +230,16 @@ void read_quant_config(const std::string& file, std::shared_ptr<const json::Docu
   read_blocks(reader, q);
   q.overrides = read_overrides(reader, "extra_config", file, model.defects);
   q.dynamic = read_overrides(reader, "dynamic", file, model.defects);
+  q.modules_in_block = read_module_groups(reader.field("modules_in_block_to_quantize"));
+  q.exclusions_given = static_cast<bool>(reader.field("modules_to_not_convert"));
   q.modules_to_not_convert = read_patterns(reader, "modules_to_not_convert");
-  reader.field("weight_block_size").each([&](const json::Value& v) {
-    q.weight_block_size.push_back(v.integer().value_or(0));
-  });
+  q.ignored_layers = read_patterns(reader, "ignored_layers");
+  reader.text("activation_scheme", q.activation_scheme);
+  q.weight_block_given = reader.field("weight_block_size").is(json::Kind::array);
+  q.weight_block_size = integers(reader.field("weight_block_size"));
+  for (const std::string_view name : {"backend", "vllm_backend", "sglang_backend"}) {
+    if (q.backend.empty()) reader.text(name, q.backend);
+  }
   model.quant = std::move(q);
 }
 

@@ -29,6 +29,7 @@ struct Override {
   std::optional<std::int64_t> bits;
   std::optional<std::int64_t> group_size;
   std::optional<bool> sym;
+  std::optional<bool> desc_act;
   std::optional<std::string> data_type;
 };
 
@@ -53,6 +54,7 @@ struct ConfigGroup {
   std::vector<Pattern> targets;
   std::optional<QuantArgs> weights;
   bool input_activations = false;
+  std::int64_t input_bits = 0;  ///< of the input activations, 0 when they are not quantized
   std::string format;
   json::Value place;
 };
@@ -69,9 +71,12 @@ struct QuantConfig {
   // AutoRound, GPTQ, AWQ
   std::optional<std::int64_t> bits;
   std::optional<std::int64_t> group_size;
+  std::vector<std::int64_t> group_pair;  ///< group_size given as a list (FP8 blocks)
   std::optional<bool> sym;
   std::string data_type = "int";
   std::string packing_format;
+  std::string backend;        ///< backend, vllm_backend or sglang_backend
+  bool lm_head = false;       ///< the head is quantized too (GPTQ, AWQ)
   bool blocks_given = false;  ///< block_name_to_quantize or to_quant_block_names is present
   bool blocks_is_list = false;
   bool blocks_nested = false;  ///< a list of lists
@@ -82,11 +87,16 @@ struct QuantConfig {
   // GPTQ
   std::optional<bool> desc_act;
   std::string checkpoint_format;
-  std::vector<Override> dynamic;  ///< keys with their `+:` or `-:`
+  std::vector<Override> dynamic;          ///< keys with their `+:` or `-:`
+  std::vector<Pattern> modules_in_block;  ///< modules_in_block_to_quantize, flattened
 
   // AWQ, FP8
+  bool exclusions_given = false;  ///< modules_to_not_convert is present and not null
   std::vector<Pattern> modules_to_not_convert;
+  std::vector<Pattern> ignored_layers;
   std::optional<bool> zero_point;
+  std::string activation_scheme;
+  bool weight_block_given = false;
   std::vector<std::int64_t> weight_block_size;
 
   // compressed-tensors

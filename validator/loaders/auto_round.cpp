@@ -60,6 +60,9 @@ Decision OverrideTable::global() const {
   d.bits = q_.bits.value_or(4);
   d.group_size = q_.group_size.value_or(128);
   d.sym = q_.sym.value_or(true);
+  if (q_.group_pair.size() == 2) d.block = {q_.group_pair[0], q_.group_pair[1]};
+  d.type = q_.data_type;
+  d.format = q_.packing_format.empty() ? kAutoGptq : std::string_view(q_.packing_format);
   d.quantized = d.bits < 16;
   return d;
 }
@@ -70,6 +73,7 @@ Decision OverrideTable::entry(int index) const {
   d.bits = o.bits.value_or(d.bits);
   d.group_size = o.group_size.value_or(d.group_size);
   d.sym = o.sym.value_or(d.sym);
+  if (o.data_type) d.type = *o.data_type;
   d.quantized = d.bits < 16;
   d.entry = index;
   return d;

@@ -33,7 +33,7 @@ constexpr Leaf kLeaves[] = {
     {"proj", "", "RowParallelLinear"},
     {"linear_fc1", "", "ColumnParallelLinear"},
     {"linear_fc2", "", "RowParallelLinear"},
-    {"lm_head", "", "ParallelLMHead"},
+    {"lm_head", "", kHead},
     {"gate", "", "ReplicatedLinear"},
     {"shared_expert_gate", "", "ReplicatedLinear"},
 };
@@ -57,7 +57,7 @@ std::vector<EngineModule> engine_modules(const arch::Blueprint& blueprint) {
       continue;
     }
     if (m.cls == ModuleClass::routed_expert) {
-      EngineModule e{blueprint.experts_of_layer(m.layer)->prefix, "RoutedExperts", {}, true};
+      EngineModule e{blueprint.experts_of_layer(m.layer)->prefix, kRoutedExperts, {}, true};
       for (; i < modules.size() && modules[i].expert >= 0 && modules[i].layer == m.layer; ++i) {
         e.members.push_back(i);
       }
@@ -82,6 +82,16 @@ std::vector<EngineModule> engine_modules(const arch::Blueprint& blueprint) {
       }
     }
     out.push_back(std::move(e));
+  }
+  return out;
+}
+
+std::vector<EngineModule> sglang_modules(const arch::Blueprint& blueprint) {
+  std::vector<EngineModule> out = engine_modules(blueprint);
+  for (EngineModule& e : out) {
+    if (blueprint.modules()[e.members[0]].cls != ModuleClass::vision) continue;
+    e.quant_config = false;
+    if (e.name.ends_with(".qkv")) e.name += "_proj";
   }
   return out;
 }

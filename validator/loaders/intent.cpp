@@ -46,7 +46,7 @@ void intend_auto_round(const config::ModelConfig& config, const arch::Blueprint&
 
 void intend_compressed_tensors(const config::ModelConfig& config, const arch::Blueprint& blueprint,
                                LoadPlan& plan) {
-  const TargetTable table(*config.quant, /*file_order=*/false);
+  const TargetTable table(*config.quant, NameMap::none(), /*file_order=*/false);
   for (std::uint32_t i = 0; i < blueprint.modules().size(); ++i) {
     const Module& m = blueprint.modules()[i];
     if (!m.linear || m.cls == ModuleClass::mtp) continue;

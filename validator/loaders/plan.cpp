@@ -1,5 +1,7 @@
 #include "validator/loaders/plan.h"
 
+#include <fmt/format.h>
+
 #include "validator/loaders/internal.h"
 
 namespace ckpt::loaders {
@@ -21,21 +23,31 @@ void add_module(LoadPlan& plan, std::string name, std::vector<std::uint32_t> mem
   plan.modules.push_back({std::move(name), std::move(members), std::move(decision)});
 }
 
+void refuse_unknown_method(const PlanArgs& args) {
+  args.plan.refused =
+      fmt::format("ValueError: Unknown quantization method: {}", args.quant().method_text);
+}
+
+void not_predicted(const PlanArgs& args) {
+  args.plan.predicted = false;
+  args.plan.why_not = fmt::format("no load plan for quant_method `{}`", args.quant().method_text);
+}
+
 LoadPlan make_plan(Loader loader, const config::ModelConfig& config,
-                   const arch::Blueprint& blueprint) {
+                   const arch::Blueprint& blueprint, const StoredNames* stored) {
   LoadPlan plan;
   plan.loader = loader;
   plan.of_module.assign(blueprint.modules().size(), -1);
+  const PlanArgs args{config, blueprint, stored, plan};
   switch (loader) {
     case Loader::vllm:
-      plan_vllm(config, blueprint, plan);
+      plan_vllm(args);
       break;
     case Loader::transformers:
-      plan_transformers(config, blueprint, plan);
+      plan_transformers(args);
       break;
     case Loader::sglang:
-      plan.predicted = false;
-      plan.why_not = "this version has no load plan for SGLang";
+      plan_sglang(args);
       break;
   }
   return plan;

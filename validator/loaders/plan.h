@@ -2,7 +2,9 @@
 // What one loader will do with every module, predicted from config, names and shapes alone. Source
 // of the predictions: the loaders page, checked against the loaders' recorded decisions.
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,14 +20,21 @@ enum class Loader : std::uint8_t { vllm, transformers, sglang };
 /// The version the predictions were checked with.
 [[nodiscard]] std::string_view loader_version(Loader loader);
 
-/// What a loader resolves for one of its modules.
+/// What a loader resolves for one of its modules. The views point into the config, which must
+/// outlive the plan, or at literals.
 struct Decision {
   bool quantized = false;
   bool built_without_config = false;  ///< 16 bits whatever the config says
-  std::int64_t bits = 16;
-  std::int64_t group_size = 0;  ///< -1 per channel
   bool sym = true;
-  std::string error;  ///< the loader raises here: the exception's type
+  bool desc_act = false;  ///< GPTQ: groups follow the activation order
+  std::int64_t bits = 16;
+  std::int64_t group_size = 0;          ///< -1 per channel
+  std::int64_t input_bits = 0;          ///< of the input activations, 0 when they are not quantized
+  std::array<std::int64_t, 2> block{};  ///< rows and columns of an FP8 block, {0, 0}: none
+  std::string_view strategy;            ///< `group`, `channel`, `tensor`, `block`; may be empty
+  std::string_view type;                ///< `int`, `float`, AutoRound's data_type
+  std::string_view format;              ///< `auto_round:auto_gptq`, `pack-quantized`, ...
+  std::string error;                    ///< the loader raises here: the exception's type
   std::string error_text;
   std::int32_t entry = -1;  ///< override or group that decided, -1 the global scheme
 
@@ -53,9 +62,23 @@ struct LoadPlan {
   }
 };
 
-/// Predicts what `loader` does. `config` and `blueprint` belong together.
+/// Names of stored modules (a tensor's name without its last part), as vLLM collects them from the
+/// headers of GPTQ and AWQ repos: packed when a tensor of theirs is none of F16, BF16, F32.
+struct StoredNames {
+  std::vector<std::string> packed;
+  std::vector<std::string> plain;
+};
+
+/// Reads the names when the config's method is one for which a loader asks the headers; nothing for
+/// other methods, and when no header could be read.
+[[nodiscard]] std::optional<StoredNames> stored_names(const config::ModelConfig& config,
+                                                      const container::Checkpoint& checkpoint);
+
+/// Predicts what `loader` does. `config` and `blueprint` belong together. Without `stored` a loader
+/// that would read headers finds none.
 [[nodiscard]] LoadPlan make_plan(Loader loader, const config::ModelConfig& config,
-                                 const arch::Blueprint& blueprint);
+                                 const arch::Blueprint& blueprint,
+                                 const StoredNames* stored = nullptr);
 
 /// What the config says when it is read strictly by its own format's rules, with full HF names and
 /// routers counted as linears: the reading that every loader, old and new, agrees on. Methods whose

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "validator/loaders/internal.h"
+#include "validator/loaders/name_sets.h"
 
 namespace ckpt::loaders {
 namespace {
@@ -71,11 +72,49 @@ int experts_group(const config::QuantConfig& q) {
   return unnamed >= 0 ? unnamed : q.groups.empty() ? -1 : 0;
 }
 
+/// should_convert_module: a pattern is a regex from the start of a name, or its literal end.
+class Exclusions {
+ public:
+  explicit Exclusions(const std::vector<config::Pattern>& list)
+      : texts_(mapped(list, NameMap::none())), patterns_(texts_, Anchor::start), ends_(texts_) {}
+
+  [[nodiscard]] bool hit(const std::string& name) const {
+    return patterns_.first_match(name) >= 0 || ends_.ends(name);
+  }
+
+ private:
+  std::vector<std::string> texts_;
+  PatternSet patterns_;
+  SubstringSet ends_;
+};
+
+template <class Excluded>
+void plan_by_exclusion(const PlanArgs& args, const Decision& scheme, Excluded&& excluded) {
+  for (std::uint32_t i = 0; i < args.blueprint.modules().size(); ++i) {
+    const Module& m = args.blueprint.modules()[i];
+    if (!m.linear || m.cls == ModuleClass::mtp) continue;
+    Decision d;
+    d.built_without_config = !is_linear(m);
+    if (is_linear(m) && !excluded(m)) d = scheme;
+    add_module(args.plan, "", {i}, std::move(d));
+  }
+}
+
+std::string auto_round_refusal(const config::QuantConfig& q) {
+  if (!q.group_pair.empty()) {
+    return "TypeError: '<=' not supported between instances of 'list' and 'int'";
+  }
+  const std::int64_t bits = q.bits.value_or(4);
+  if (bits >= 2 && bits <= 8) return {};
+  return fmt::format("ValueError: Only support quantization to [2,3,4,8] bits but found {}", bits);
+}
+
 }  // namespace
 
-void plan_transformers_auto_round(const config::ModelConfig& config,
-                                  const arch::Blueprint& blueprint, LoadPlan& plan) {
-  const config::QuantConfig& q = *config.quant;
+void plan_transformers_auto_round(const PlanArgs& args) {
+  const auto& [config, blueprint, stored, plan] = args;
+  const config::QuantConfig& q = args.quant();
+  plan.refused = auto_round_refusal(q);
   const std::vector<std::string> blocks = block_prefixes(config, blueprint);
   std::vector<std::string> keys;
   std::vector<bool> is_pattern;
@@ -104,18 +143,12 @@ void plan_transformers_auto_round(const config::ModelConfig& config,
   }
 }
 
-void plan_transformers_compressed_tensors(const config::ModelConfig& config,
-                                          const arch::Blueprint& blueprint, LoadPlan& plan) {
-  const TargetTable table(*config.quant, /*file_order=*/false);
-  const int experts = experts_group(*config.quant);
-  for (const config::ConfigGroup& g : config.quant->groups) {
-    if (g.weights && (g.weights->actorder == "group" || g.weights->actorder == "dynamic")) {
-      plan.refused =
-          fmt::format("ValidationError: actorder='{}' has been removed", g.weights->actorder);
-    }
-  }
-  for (std::uint32_t i = 0; i < blueprint.modules().size(); ++i) {
-    const Module& m = blueprint.modules()[i];
+void plan_transformers_compressed_tensors(const PlanArgs& args) {
+  args.plan.refused = removed_actorder(args.quant());
+  const TargetTable table(args.quant(), NameMap::none(), /*file_order=*/false);
+  const int experts = experts_group(args.quant());
+  for (std::uint32_t i = 0; i < args.blueprint.modules().size(); ++i) {
+    const Module& m = args.blueprint.modules()[i];
     if (!m.linear || m.cls == ModuleClass::mtp) continue;
     Decision d;
     if (m.cls == ModuleClass::routed_expert) {
@@ -125,24 +158,55 @@ void plan_transformers_compressed_tensors(const config::ModelConfig& config,
     } else if (!table.ignored(m.name, "Linear")) {
       d = table.decision(table.group(m.name, "Linear"));
     }
-    add_module(plan, "", {i}, std::move(d));
+    add_module(args.plan, "", {i}, std::move(d));
   }
 }
 
-void plan_transformers(const config::ModelConfig& config, const arch::Blueprint& blueprint,
-                       LoadPlan& plan) {
-  if (!config.quant) return plan_plain(blueprint, plan);
-  switch (config.quant->method) {
+void plan_transformers_awq(const PlanArgs& args) {
+  const Exclusions excluded(args.quant().modules_to_not_convert);
+  plan_by_exclusion(args, awq_scheme(args.quant()), [&](const Module& m) {
+    // Experts are one fused module, which is never converted; nor is the head.
+    return m.cls == ModuleClass::routed_expert || m.cls == ModuleClass::head ||
+           excluded.hit(m.name);
+  });
+}
+
+void plan_transformers_fp8(const PlanArgs& args) {
+  const config::QuantConfig& q = args.quant();
+  const std::vector<config::Pattern>& list = fp8_exclusions(q);
+  const Exclusions excluded(list);
+  // Any list replaces the default one, which holds the head.
+  const bool head_kept = !q.exclusions_given && list.empty();
+  Decision scheme = fp8_scheme(q);
+  plan_by_exclusion(args, scheme, [&](const Module& m) {
+    if (m.cls == ModuleClass::head && head_kept) return true;
+    if (m.cls != ModuleClass::routed_expert) return excluded.hit(m.name);
+    return excluded.hit(args.blueprint.experts_of_layer(m.layer)->prefix);
+  });
+}
+
+void plan_transformers(const PlanArgs& args) {
+  if (!args.config.quant) return plan_plain(args.blueprint, args.plan);
+  switch (args.quant().method) {
     case QuantMethod::auto_round:
-      return plan_transformers_auto_round(config, blueprint, plan);
+      return plan_transformers_auto_round(args);
     case QuantMethod::compressed_tensors:
-      return plan_transformers_compressed_tensors(config, blueprint, plan);
+      return plan_transformers_compressed_tensors(args);
+    case QuantMethod::awq:
+      return plan_transformers_awq(args);
+    case QuantMethod::fp8:
+      return plan_transformers_fp8(args);
+    case QuantMethod::gptq:
+      args.plan.predicted = false;
+      args.plan.why_not = "GPTQ needs the packages optimum and gptqmodel";
+      args.plan.refused = args.quant().modules_in_block.empty()
+                              ? "ImportError: Loading a GPTQ quantized model requires optimum"
+                              : "PackageNotFoundError: No package metadata was found for optimum";
+      return;
     case QuantMethod::unknown:
-      return plan_plain(blueprint, plan);  // a warning, then unquantized
+      return plan_plain(args.blueprint, args.plan);  // a warning, then unquantized
     default:
-      plan.predicted = false;
-      plan.why_not =
-          fmt::format("no load plan for quant_method `{}` yet", config.quant->method_text);
+      return not_predicted(args);
   }
 }
 

@@ -104,13 +104,15 @@ rules::RuleInput rule_input(const OpenedRepo& o, const CheckOptions& options,
   in.stored = &o.stored;
   intent = loaders::read_intent(o.config, *o.blueprint);
   in.intent = &intent;
+  const auto stored = loaders::stored_names(o.config, o.checkpoint);
   for (const auto loader :
        {loaders::Loader::vllm, loaders::Loader::transformers, loaders::Loader::sglang}) {
     if (!options.loaders.empty() &&
         std::ranges::find(options.loaders, loaders::loader_name(loader)) == options.loaders.end()) {
       continue;
     }
-    in.plans.push_back(loaders::make_plan(loader, o.config, *o.blueprint));
+    in.plans.push_back(
+        loaders::make_plan(loader, o.config, *o.blueprint, stored ? &*stored : nullptr));
   }
   return in;
 }

@@ -157,6 +157,8 @@ std::vector<Effect> every_loader(LoaderState state, const std::string& text) {
 LoaderState state_of(Loader loader, Outcome outcome, const arch::Module& module,
                      const loaders::Decision* decision) {
   const bool hf = loader == Loader::transformers;
+  // SGLang drops a tensor it has no parameter for with a line in the log, and goes on.
+  const bool silent = hf || loader == Loader::sglang;
   switch (outcome) {
     case Outcome::as_meant:
     case Outcome::not_built:
@@ -167,13 +169,13 @@ LoaderState state_of(Loader loader, Outcome outcome, const arch::Module& module,
       return LoaderState::wrong_weights;
     case Outcome::asks_packed_has_plain: {
       // A linear whose sizes no kernel takes ends the process while it is built.
-      const bool odd = decision != nullptr && module.shape.size() == 2 &&
+      const bool odd = hf && decision != nullptr && module.shape.size() == 2 &&
                        (module.shape[0] % 32 != 0 || module.shape[1] % 32 != 0);
-      return hf && !odd ? LoaderState::wrong_weights : LoaderState::does_not_load;
+      return silent && !odd ? LoaderState::wrong_weights : LoaderState::does_not_load;
     }
     case Outcome::asks_plain_has_packed:
     case Outcome::unnameable:
-      return hf ? LoaderState::wrong_weights : LoaderState::does_not_load;
+      return silent ? LoaderState::wrong_weights : LoaderState::does_not_load;
     case Outcome::width_differs:
     case Outcome::group_differs:
       return hf ? LoaderState::wrong_output : LoaderState::does_not_load;

@@ -9,8 +9,11 @@ namespace {
 
 void run(const RuleInput& in, const Emit& emit) {
   for (const loaders::LoadPlan& plan : in.plans) {
-    // A method nobody knows has a rule of its own.
-    if (plan.refused.empty() || in.config->quant->method == config::QuantMethod::unknown) continue;
+    // A method nobody knows has a rule of its own; a missing package is no fault of the config.
+    if (plan.refused.empty() || !plan.predicted ||
+        in.config->quant->method == config::QuantMethod::unknown) {
+      continue;
+    }
     const config::QuantConfig& q = *in.config->quant;
     Draft draft;
     draft.message =
