@@ -20,6 +20,7 @@ struct MultiplyPairs {
   float* c = nullptr;
   std::int64_t c_row = 0;
   bool accumulate = false;
+  bool round = false;  ///< the sums, to BF16
 };
 
 struct Bf16Kernels {

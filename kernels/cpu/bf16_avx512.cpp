@@ -62,6 +62,10 @@ CKPT_TARGET void tile(const MultiplyPairs& t) {
       low[r] = _mm512_add_ps(_mm512_maskz_loadu_ps(mask0, c), low[r]);
       high[r] = _mm512_add_ps(_mm512_maskz_loadu_ps(mask1, c + kLanes), high[r]);
     }
+    if (t.round) {
+      low[r] = __builtin_bit_cast(__m512, round_bf16(__builtin_bit_cast(vf, low[r])));
+      high[r] = __builtin_bit_cast(__m512, round_bf16(__builtin_bit_cast(vf, high[r])));
+    }
     _mm512_mask_storeu_ps(c, mask0, low[r]);
     _mm512_mask_storeu_ps(c + kLanes, mask1, high[r]);
   }

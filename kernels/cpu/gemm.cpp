@@ -12,8 +12,8 @@ namespace ckpt::kernels::cpu {
 
 namespace {
 
-constexpr std::int64_t kTaskCols = 64;  // columns of y per task: two panels
-constexpr std::int64_t kTaskRows = 32 * kRowBlock;
+constexpr std::int64_t kTaskCols = 64;               // columns of y per task: two panels
+constexpr std::int64_t kTaskRows = 172 * kRowBlock;  // a panel is decoded once for 2,064 rows
 
 constexpr std::int64_t pairs_of(std::int64_t k) {
   return (k + 1) / 2;
@@ -105,14 +105,15 @@ class TaskRun {
         const std::int64_t width = std::min(kPanel, cols - n);
         if (bf16_ != nullptr) {
           reader.read_pairs(*bf16_, k, k + depth, memory_.panel.get(), memory_.pairs.get());
-          multiply_pairs(task_.n_begin + n, width, k, depth);
+          multiply_pairs(task_.n_begin + n, width, k, depth, rounding);
         } else {
           reader.read(k, k + depth, memory_.panel.get());
           multiply(task_.n_begin + n, width, k, depth);
         }
       }
     }
-    if (rounding == Rounding::none) return true;
+    const bool rounded = bf16_ != nullptr && rounding == Rounding::bf16;
+    if (rounded || rounding == Rounding::none) return true;
     const std::int64_t end = std::min(packed_.rows, task_.block_end * packed_.block);
     for (std::int64_t r = task_.block_begin * packed_.block; r < end; ++r) {
       level_.round(at(r, task_.n_begin), cols, rounding);
@@ -142,8 +143,9 @@ class TaskRun {
     }
   }
 
-  void multiply_pairs(std::int64_t col, std::int64_t width, std::int64_t k,
-                      std::int64_t depth) const {
+  void multiply_pairs(std::int64_t col, std::int64_t width, std::int64_t k, std::int64_t depth,
+                      Rounding rounding) const {
+    const bool last = k + depth == view_.k;
     for (std::int64_t b = task_.block_begin; b < task_.block_end; ++b) {
       const std::int64_t row = b * packed_.block;
       bf16_->multiply({.m = std::min(packed_.block, packed_.rows - row),
@@ -154,7 +156,8 @@ class TaskRun {
                        .b = memory_.pairs.get(),
                        .c = at(row, col),
                        .c_row = task_.part->y.stride,
-                       .accumulate = k > 0});
+                       .accumulate = k > 0,
+                       .round = last && rounding == Rounding::bf16});
     }
   }
 

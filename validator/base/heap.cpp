@@ -14,6 +14,7 @@ void prepare_heap([[maybe_unused]] std::size_t bytes) {
   constexpr std::uintptr_t kPage = 2U << 20;
   constexpr int kNever = 1 << 30;
   const auto pad = static_cast<int>(bytes);
+  ::mallopt(M_ARENA_MAX, 1);  // what one thread frees, another can use
   if (::mallopt(M_MMAP_MAX, 0) == 0 || ::mallopt(M_TRIM_THRESHOLD, kNever) == 0 ||
       ::mallopt(M_TOP_PAD, pad) == 0) {
     return;

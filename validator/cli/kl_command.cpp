@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "kernels/devices.h"
+#include "validator/base/heap.h"
 #include "validator/base/text.h"
 #include "validator/cli/interrupt.h"
 #include "validator/cli/options.h"
@@ -192,6 +193,8 @@ class KlRun {
       r_.notes.push_back(
           fmt::format("{} is present; this version computes on the CPU", shown(d.name, 80)));
     }
+    constexpr std::size_t kHeapBytes = 1U << 30;  // address space; used as --memory allows
+    prepare_heap(kHeapBytes);
     ThreadPool pool(global_.threads);
     const auto progress = make_progress(global_.progress_mode());
     pipeline::KlArgs run{.reference = reference,

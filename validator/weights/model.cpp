@@ -65,14 +65,13 @@ Result<Cut> cut_of(const Tensor& t, const quant::Stored& s, const arch::Module& 
   return cut;
 }
 
-Result<std::vector<std::byte>> read_cut(const container::Checkpoint& c, const Tensor& t,
-                                        const Cut& cut) {
+Result<Bytes> read_cut(const container::Checkpoint& c, const Tensor& t, const Cut& cut) {
   const std::uint64_t width = dtype_bits(t.dtype) / 8;
   const std::uint64_t first = (cut.slice * cut.rows + cut.row_begin) * cut.cols * width;
-  std::vector<std::byte> rows((cut.row_end - cut.row_begin) * cut.cols * width);
+  Bytes rows((cut.row_end - cut.row_begin) * cut.cols * width);
   CKPT_TRY_VOID(c.read(t, first, rows), shown(t.name));
   if (cut.col_end - cut.col_begin == cut.cols) return rows;
-  std::vector<std::byte> out(cut.elements() * width);
+  Bytes out(cut.elements() * width);
   const std::uint64_t row_bytes = (cut.col_end - cut.col_begin) * width;
   for (std::uint64_t r = 0; r < cut.row_end - cut.row_begin; ++r) {
     std::memcpy(out.data() + r * row_bytes, rows.data() + (r * cut.cols + cut.col_begin) * width,
@@ -211,8 +210,7 @@ Result<Parameter> Model::load_packed(std::uint32_t module) const {
   p.packed = true;
   CKPT_TRY(p.layout, layout(module), "weights");
   const bool ct = s.format == quant::Format::ct_packed;
-  const auto read = [&](Member member, bool rows_are_out,
-                        std::vector<std::byte>& to) -> Result<void> {
+  const auto read = [&](Member member, bool rows_are_out, Bytes& to) -> Result<void> {
     const Tensor* t = tensor(module, member);
     if (t == nullptr) return {};
     CKPT_TRY(const Cut cut, cut_of(*t, s, m, rows_are_out), "weights");

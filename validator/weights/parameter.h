@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "validator/base/bytes.h"
 #include "validator/base/dtype.h"
 #include "validator/base/result.h"
 #include "validator/quant/layout.h"
@@ -17,12 +18,12 @@ struct Parameter {
   std::string name;  ///< blueprint name, for messages; safe to show
   Shape shape;       ///< of the weight; rows are the first axis
   bool packed = false;
-  Dtype dtype = Dtype::bf16;    ///< plain: F32, BF16 or F16
-  std::vector<std::byte> data;  ///< plain rows, or the words of packed codes
-  quant::IntLayout layout;      ///< packed only
-  std::vector<std::byte> zeros;
-  std::vector<std::byte> scales;
-  std::vector<std::byte> g_idx;  ///< empty when it says k div group_size
+  Dtype dtype = Dtype::bf16;  ///< plain: F32, BF16 or F16
+  Bytes data;                 ///< plain rows, or the words of packed codes
+  quant::IntLayout layout;    ///< packed only
+  Bytes zeros;
+  Bytes scales;
+  Bytes g_idx;  ///< empty when it says k div group_size
 
   [[nodiscard]] std::uint64_t rows() const { return shape.empty() ? 1 : shape[0]; }
 
