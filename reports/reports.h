@@ -20,6 +20,10 @@ struct TextOptions {
 /// The screen of `check` and `kl` (interfaces, 4.1 to 4.4).
 [[nodiscard]] std::string text(const results::Results& results, const TextOptions& options);
 
+/// Its first block alone: what this checkpoint is.
+[[nodiscard]] std::string identity_text(const results::Results& results,
+                                        const TextOptions& options);
+
 /// JSON Schema (2020-12) of the results JSON.
 [[nodiscard]] std::string_view results_schema();
 

@@ -241,13 +241,15 @@ std::string next_steps(const Results& r, const TextOptions& o) {
 
 }  // namespace
 
+std::string identity_text(const Results& r, const TextOptions& o) {
+  return fmt::format("ckpt-check {}   {}\n\n", CKPT_VERSION,
+                     shorten_middle(r.target.input, o.width - 20)) +
+         identity(r, o);
+}
+
 std::string text(const Results& r, const TextOptions& o) {
   std::string out;
-  if (!o.quiet) {
-    out += fmt::format("ckpt-check {}   {}\n\n", CKPT_VERSION,
-                       shorten_middle(r.target.input, o.width - 20));
-    out += identity(r, o);
-  }
+  if (!o.quiet) out += identity_text(r, o);
   for (const Severity s : {Severity::info, Severity::warning, Severity::error}) {
     for (const Finding& f : r.findings) {
       if (f.severity == s) out += finding_text(f, o);

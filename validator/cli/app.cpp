@@ -21,8 +21,11 @@ constexpr std::string_view kExamples =
     "  ckpt-check ./MyModel-W4A16                             check a repo before publishing it\n"
     "  ckpt-check kl ./MyModel-W4A16 --reference ./MyModel    KL divergence, layer by layer\n"
     "  ckpt-check explain QNT004                              what a finding means, how to fix it\n"
+    "  ckpt-check inspect ./MyModel-W4A16 --plan vllm         what a loader will build, module by "
+    "module\n"
     "\n"
-    "Commands: check, kl, explain, rules, schema. `ckpt-check COMMAND --help` tells more.\n";
+    "Commands: check, kl, inspect, explain, rules, schema. `ckpt-check COMMAND --help` tells "
+    "more.\n";
 
 constexpr std::string_view kExitCodes =
     "\nExit codes:\n"
@@ -33,7 +36,7 @@ constexpr std::string_view kExitCodes =
     "  4  inconclusive  a gate's interval contains its limit\n"
     "  130, 143         interrupted, terminated\n";
 
-const std::vector<std::string> kCommands{"check", "kl", "explain", "rules", "schema"};
+const std::vector<std::string> kCommands{"check", "kl", "inspect", "explain", "rules", "schema"};
 
 bool looks_like_path(std::string_view s) {
   return s == "." || s == ".." || s.find('/') != std::string_view::npos || s.starts_with("hf://");
@@ -79,6 +82,7 @@ class Program {
     global();
     check();
     kl();
+    inspect();
     explain();
   }
 
@@ -105,6 +109,7 @@ class Program {
   GlobalOptions global_;
   CheckArgs check_args_;
   KlArgs kl_args_;
+  InspectArgs inspect_args_;
   std::vector<std::string> codes_;
   std::vector<std::string> rule_select_;
   std::string schema_name_ = "results";
@@ -112,6 +117,7 @@ class Program {
   bool version_ = false;
   CLI::App* check_ = nullptr;
   CLI::App* kl_ = nullptr;
+  CLI::App* inspect_ = nullptr;
   CLI::App* explain_ = nullptr;
   CLI::App* rules_ = nullptr;
   CLI::App* schema_ = nullptr;
@@ -233,6 +239,40 @@ class Program {
         std::string(kExitCodes));
   }
 
+  void inspect() {
+    inspect_ = app_.add_subcommand(
+        "inspect",
+        "What is in here, and what will a loader build from it? Config and headers only");
+    inspect_
+        ->add_option("TARGET", inspect_args_.target,
+                     "Folder, .safetensors or .index.json file, or org/name in the hub cache")
+        ->required();
+    inspect_
+        ->add_option("--plan", inspect_args_.plan,
+                     "Show the load plan of vllm, transformers or sglang, or of all three")
+        ->check(CLI::IsMember({"vllm", "transformers", "sglang", "all"}));
+    inspect_->footer(
+        "\nWithout --plan: architecture, scheme, and per class of module the tensors, bytes and "
+        "dtypes.\n"
+        "With --plan: for every module the loader builds, fused ones as it fuses them, the scheme "
+        "it\n"
+        "resolves, which entry of the config decided, the parameters it asks for, and whether the\n"
+        "files hold them. A module at which the loader raises shows the exception; a config that "
+        "it\n"
+        "refuses as a whole is said so. The weights may be missing; values are never read.\n"
+        "\n"
+        "As JSON a plan is {loader, version, modules: [{name, members, quantized, bits, "
+        "group_size,\n"
+        "sym, strategy, format, source, expected, outcome, ...}]}, with {name, members, error, "
+        "message}\n"
+        "where the loader raises; --plan all gives a list of plans. group_size -1: per channel.\n"
+        "\nExamples:\n"
+        "  ckpt-check inspect ./MyModel-W4A16\n"
+        "  ckpt-check inspect ./MyModel-W4A16 --plan sglang\n"
+        "  ckpt-check inspect ./MyModel-W4A16 --plan all --format json\n" +
+        std::string(kExitCodes));
+  }
+
   void explain() {
     explain_ = app_.add_subcommand("explain", "What a code means, why it matters, how to fix it");
     explain_->add_option("CODE", codes_, "Codes such as QNT004")->required();
@@ -247,6 +287,7 @@ class Program {
     if (explain_->parsed()) return run_explain_command(codes_, json_);
     if (rules_->parsed()) return run_rules_command(rule_select_, json_);
     if (schema_->parsed()) return print(std::string(reports::results_schema()));
+    if (inspect_->parsed()) return run_inspect_command(global_, inspect_args_);
     Interrupt interrupt;
     if (check_->parsed()) return run_check_command(global_, check_args_, interrupt);
     if (kl_->parsed()) return run_kl_command(global_, kl_args_, interrupt);

@@ -63,6 +63,10 @@ ProgressMode GlobalOptions::progress_mode() const {
   return progress == "none" || quiet > 0 ? ProgressMode::none : ProgressMode::automatic;
 }
 
+int deliver_text(const std::string& content, const GlobalOptions& global) {
+  return write_to(global.output.empty() ? "-" : global.output, content) ? 0 : 2;
+}
+
 int deliver(const std::vector<results::Results>& all, const GlobalOptions& global,
             std::uint64_t show) {
   int code = 0;

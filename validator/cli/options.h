@@ -44,6 +44,11 @@ struct CheckArgs {
   std::string show = "1";
 };
 
+struct InspectArgs {
+  std::string target;
+  std::string plan;  ///< loader whose plan is shown, `all`, or empty: the summary
+};
+
 struct KlArgs {
   std::string target;
   std::string reference;
@@ -63,6 +68,7 @@ struct KlArgs {
 
 [[nodiscard]] int run_check_command(const GlobalOptions& global, const CheckArgs& args,
                                     Interrupt& interrupt);
+[[nodiscard]] int run_inspect_command(const GlobalOptions& global, const InspectArgs& args);
 [[nodiscard]] int run_kl_command(const GlobalOptions& global, const KlArgs& args,
                                  Interrupt& interrupt);
 [[nodiscard]] int run_explain_command(const std::vector<std::string>& codes, bool json);
@@ -72,6 +78,9 @@ struct KlArgs {
 /// results, or 2 when something could not be written.
 [[nodiscard]] int deliver(const std::vector<results::Results>& results, const GlobalOptions& global,
                           std::uint64_t show);
+
+/// Writes to --output or standard output. Returns the exit code, 0 or 2.
+[[nodiscard]] int deliver_text(const std::string& content, const GlobalOptions& global);
 
 /// `N` or `all`; empty when it is neither.
 [[nodiscard]] std::optional<std::uint64_t> parse_show(const std::string& text);

@@ -34,6 +34,20 @@ void add_packed(const Decision& d, const Shape& shape, bool compressed_tensors, 
 
 }  // namespace
 
+std::vector<std::string_view> expected_members(config::QuantMethod method,
+                                               const Decision& decision) {
+  if (!decision.quantized) return {"weight"};
+  if (method == config::QuantMethod::fp8 || decision.format == "auto_round:fp8") {
+    return {"weight", decision.block[0] != 0 ? "weight_scale_inv" : "weight_scale"};
+  }
+  if (method != config::QuantMethod::compressed_tensors) return {"qweight", "qzeros", "scales"};
+  const bool packed = decision.format == "pack-quantized";
+  std::vector<std::string_view> out{packed ? "weight_packed" : "weight", "weight_scale"};
+  if (packed) out.emplace_back("weight_shape");
+  if (!decision.sym) out.emplace_back("weight_zero_point");
+  return out;
+}
+
 ExpectedSize expected_size(const arch::Blueprint& blueprint, const LoadPlan& plan,
                            ExpertSpellings spellings) {
   const config::ModelConfig& config = blueprint.config();

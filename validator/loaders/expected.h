@@ -6,6 +6,11 @@
 
 namespace ckpt::loaders {
 
+/// Last parts of the parameter names that a loader asks for, for each member of a module:
+/// `qweight`, `qzeros`, `scales` (GPTQ layout, AWQ), `weight_packed`, ... (formats, 3, 4, 5, 6).
+[[nodiscard]] std::vector<std::string_view> expected_members(config::QuantMethod method,
+                                                             const Decision& decision);
+
 /// How much a plan asks for: blueprint times scheme.
 struct ExpectedSize {
   std::uint64_t tensors = 0;

@@ -5,6 +5,21 @@ namespace ckpt::loaders {
 using arch::Spelling;
 using quant::Format;
 
+std::string_view outcome_text(Outcome outcome) {
+  constexpr std::string_view kTexts[] = {
+      "as meant",
+      "not built",
+      "asks for packed tensors, stored is .weight",
+      "asks for .weight, stored are packed tensors",
+      "bits differ from what is stored",
+      "groups differ from what is stored",
+      "raises",
+      "nothing is stored",
+      "stored under a spelling it does not map",
+  };
+  return kTexts[static_cast<std::size_t>(outcome)];
+}
+
 bool spelling_loads(Loader loader, Spelling spelling, bool packed) {
   switch (spelling) {
     case Spelling::plain:

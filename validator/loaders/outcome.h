@@ -17,6 +17,9 @@ enum class Outcome : std::uint8_t {
   unnameable,  ///< stored under a spelling this loader does not map
 };
 
+/// `as meant`, `asks for packed tensors, stored is .weight`, ...
+[[nodiscard]] std::string_view outcome_text(Outcome outcome);
+
 /// Compares one module's decision with its stored tensors.
 [[nodiscard]] Outcome outcome_of(const LoadPlan& plan, const arch::Blueprint& blueprint,
                                  std::uint32_t module, const quant::Stored& stored);

@@ -33,6 +33,20 @@ void not_predicted(const PlanArgs& args) {
   args.plan.why_not = fmt::format("no load plan for quant_method `{}`", args.quant().method_text);
 }
 
+std::string decided_by(const config::ModelConfig& config, const Decision& decision) {
+  if (decision.built_without_config) return "built without the quantization config";
+  if (!config.quant) return "no quantization config";
+  const config::QuantConfig& q = *config.quant;
+  if (decision.entry >= 0) {
+    const auto at = static_cast<std::size_t>(decision.entry);
+    if (at < q.groups.size()) return "config_groups." + q.groups[at].name;
+    if (at < q.overrides.size()) return fmt::format("extra_config \"{}\"", q.overrides[at].key);
+    if (at < q.dynamic.size()) return fmt::format("dynamic \"{}\"", q.dynamic[at].key);
+  }
+  if (decision.raises()) return "the members of a fused module, or the kernel";
+  return decision.quantized ? "the global scheme" : "excluded, or not covered by the scheme";
+}
+
 LoadPlan make_plan(Loader loader, const config::ModelConfig& config,
                    const arch::Blueprint& blueprint, const StoredNames* stored) {
   LoadPlan plan;

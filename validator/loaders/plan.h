@@ -80,6 +80,9 @@ struct StoredNames {
                                  const arch::Blueprint& blueprint,
                                  const StoredNames* stored = nullptr);
 
+/// What in the config decided: `extra_config "..."`, `config_groups.group_0`, `the global scheme`.
+[[nodiscard]] std::string decided_by(const config::ModelConfig& config, const Decision& decision);
+
 /// What the config says when it is read strictly by its own format's rules, with full HF names and
 /// routers counted as linears: the reading that every loader, old and new, agrees on. Methods whose
 /// loaders look at the headers first (GPTQ, AWQ) are not predicted.
