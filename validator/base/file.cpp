@@ -165,6 +165,19 @@ Result<File> open_file_at(int directory_fd, const std::string& name, bool beneat
   return adopt(descriptor, name);
 }
 
+Result<File> memory_file(const std::string& name, std::string_view content) {
+  const int descriptor = ::memfd_create("ckpt-check", MFD_CLOEXEC);
+  if (descriptor < 0) return fail(ErrorKind::io, fmt::format("{}: {}", name, errno_text(errno)));
+  File file(descriptor, content.size(), shown(name));
+  for (std::size_t done = 0; done < content.size();) {
+    const ssize_t n = ::write(descriptor, content.data() + done, content.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(ErrorKind::io, fmt::format("{}: {}", name, errno_text(errno)));
+    done += static_cast<std::size_t>(n);
+  }
+  return file;
+}
+
 Result<std::string> read_text(const File& file, std::uint64_t max_bytes) {
   if (file.size() > max_bytes) {
     return fail(ErrorKind::limit,

@@ -73,6 +73,9 @@ class TextBuffer {
 /// part of the way, links included, may leave the directory. Errors: not_found, io.
 [[nodiscard]] Result<File> open_file_at(int directory_fd, const std::string& name, bool beneath);
 
+/// A file that exists in memory only, with `content`. Errors: io.
+[[nodiscard]] Result<File> memory_file(const std::string& name, std::string_view content);
+
 /// Whole content as text. Errors: limit when it is longer than `max_bytes`; io.
 [[nodiscard]] Result<std::string> read_text(const File& file, std::uint64_t max_bytes);
 

@@ -452,6 +452,21 @@ Position Value::position() const {
   return document_->position(offset());
 }
 
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
 std::string pointer_append(std::string_view pointer, std::string_view token) {
   std::string out(pointer);
   out.push_back('/');

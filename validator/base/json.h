@@ -150,6 +150,9 @@ struct Member {
 /// Appends one reference token to a JSON pointer (RFC 6901: `~` and `/` escaped).
 [[nodiscard]] std::string pointer_append(std::string_view pointer, std::string_view token);
 
+/// `text` as a JSON string literal, with its quotes; UTF-8 stays as it is.
+[[nodiscard]] std::string quoted(std::string_view text);
+
 template <class Visit>
 void Value::each(Visit&& visit) const {
   if (!is(Kind::array)) return;

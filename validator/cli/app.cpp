@@ -24,7 +24,7 @@ constexpr std::string_view kExamples =
     "  ckpt-check inspect ./MyModel-W4A16 --plan vllm         what a loader will build, module by "
     "module\n"
     "\n"
-    "Commands: check, kl, inspect, explain, rules, schema. `ckpt-check COMMAND --help` tells "
+    "Commands: check, kl, inspect, fix, explain, rules, schema. `ckpt-check COMMAND --help` tells "
     "more.\n";
 
 constexpr std::string_view kExitCodes =
@@ -36,7 +36,8 @@ constexpr std::string_view kExitCodes =
     "  4  inconclusive  a gate's interval contains its limit\n"
     "  130, 143         interrupted, terminated\n";
 
-const std::vector<std::string> kCommands{"check", "kl", "inspect", "explain", "rules", "schema"};
+const std::vector<std::string> kCommands{"check",   "kl",    "inspect", "fix",
+                                         "explain", "rules", "schema"};
 
 bool looks_like_path(std::string_view s) {
   return s == "." || s == ".." || s.find('/') != std::string_view::npos || s.starts_with("hf://");
@@ -83,6 +84,7 @@ class Program {
     check();
     kl();
     inspect();
+    fix_ = add_fix_command(app_, fix_args_);
     explain();
   }
 
@@ -110,6 +112,7 @@ class Program {
   CheckArgs check_args_;
   KlArgs kl_args_;
   InspectArgs inspect_args_;
+  FixArgs fix_args_;
   std::vector<std::string> codes_;
   std::vector<std::string> rule_select_;
   std::string schema_name_ = "results";
@@ -118,6 +121,7 @@ class Program {
   CLI::App* check_ = nullptr;
   CLI::App* kl_ = nullptr;
   CLI::App* inspect_ = nullptr;
+  CLI::App* fix_ = nullptr;
   CLI::App* explain_ = nullptr;
   CLI::App* rules_ = nullptr;
   CLI::App* schema_ = nullptr;
@@ -290,6 +294,7 @@ class Program {
     if (inspect_->parsed()) return run_inspect_command(global_, inspect_args_);
     Interrupt interrupt;
     if (check_->parsed()) return run_check_command(global_, check_args_, interrupt);
+    if (fix_->parsed()) return run_fix_command(global_, fix_args_, interrupt);
     if (kl_->parsed()) return run_kl_command(global_, kl_args_, interrupt);
     (void)print(std::string(kExamples));
     return 2;

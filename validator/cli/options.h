@@ -66,6 +66,19 @@ struct KlArgs {
   std::string show = "1";
 };
 
+struct FixArgs {
+  std::string target;
+  std::string base;
+  std::vector<std::string> select;
+  bool diff = false;
+  bool write = false;
+  bool backup = false;
+};
+
+[[nodiscard]] CLI::App* add_fix_command(CLI::App& app, FixArgs& args);
+[[nodiscard]] int run_fix_command(const GlobalOptions& global, const FixArgs& args,
+                                  Interrupt& interrupt);
+
 [[nodiscard]] int run_check_command(const GlobalOptions& global, const CheckArgs& args,
                                     Interrupt& interrupt);
 [[nodiscard]] int run_inspect_command(const GlobalOptions& global, const InspectArgs& args);

@@ -185,6 +185,7 @@ Result<Repo> Repo::open(const std::string& target) {
   }
   const Place place = place_of_folder(folder);
   if (repo.single_file_.empty()) repo.kind_ = place.kind;
+  repo.folder_ = folder;
   repo.repo_id_ = place.repo_id;
   repo.revision_ = place.revision;
   repo.prefix_ = place.prefix;
@@ -196,6 +197,18 @@ Result<Repo> Repo::open(const std::string& target) {
   return repo;
 }
 
+void Repo::overlay(const std::string& name, std::string content) {
+  const auto it = std::ranges::lower_bound(entries_, name, {}, &Entry::name);
+  const std::uint64_t bytes = content.size();
+  if (it != entries_.end() && it->name == name) {
+    it->bytes = bytes;
+    it->kind = EntryKind::regular;
+  } else {
+    entries_.insert(it, {name, bytes});
+  }
+  overlay_[name] = std::move(content);
+}
+
 const Entry* Repo::find(std::string_view name) const {
   const auto it = std::ranges::lower_bound(entries_, name, {}, &Entry::name);
   return it != entries_.end() && it->name == name ? &*it : nullptr;
@@ -204,6 +217,9 @@ const Entry* Repo::find(std::string_view name) const {
 Result<File> Repo::open_file(std::string_view name) const {
   if (name.empty() || name.front() == '/' || name.find('\0') != std::string_view::npos) {
     return fail(ErrorKind::io, fmt::format("{}: not a relative file name", shown(name)));
+  }
+  if (const auto it = overlay_.find(name); it != overlay_.end()) {
+    return memory_file(it->first, it->second);
   }
   auto file = open_file_at(*root_, prefix_ + std::string(name), /*beneath=*/true);
   if (!file) return tl::make_unexpected(std::move(file).error().in(shown(name)));

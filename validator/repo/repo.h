@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,6 +30,9 @@ class Repo {
   /// in the local hub cache. Errors: not_found, io, usage (a form that needs the network).
   [[nodiscard]] static Result<Repo> open(const std::string& target);
 
+  /// From now on `name` (a plain file name) reads as `content`, as if it had been written.
+  void overlay(const std::string& name, std::string content);
+
   [[nodiscard]] const std::string& input() const { return input_; }
 
   /// `folder`, `file` or `hf_cache`.
@@ -37,6 +41,9 @@ class Repo {
   [[nodiscard]] const std::string& repo_id() const { return repo_id_; }
 
   [[nodiscard]] const std::string& revision() const { return revision_; }
+
+  /// The folder that holds the files, as the system knows it.
+  [[nodiscard]] const std::string& folder() const { return folder_; }
 
   /// For a single-file target the file's name, else empty.
   [[nodiscard]] const std::string& single_file() const { return single_file_; }
@@ -61,9 +68,11 @@ class Repo {
   std::string repo_id_;
   std::string revision_;
   std::string single_file_;
+  std::string folder_;
   std::string prefix_;  ///< path from the descriptor to the repo, empty or ending in `/`
   std::shared_ptr<const int> root_;
   std::vector<Entry> entries_;
+  std::map<std::string, std::string, std::less<>> overlay_;
   bool walk_stopped_ = false;
 };
 

@@ -54,6 +54,16 @@ struct Effect {
   std::string text;
 };
 
+/// One step of a repair: bytes [begin, end) of a text file become `text` (an insertion when begin is
+/// end). With `from_base` the whole file is taken from the base model instead.
+struct Edit {
+  std::string file;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+  std::string text;
+  bool from_base = false;
+};
+
 struct Finding {
   std::string code;
   std::string name;
@@ -66,6 +76,7 @@ struct Finding {
   std::vector<Effect> effects;
   std::string fix;
   bool repairable = false;
+  std::vector<Edit> edits;  ///< what `fix` does; not in JSON
   /// First 16 hex digits of SHA-256 over `v1`, code, file, subject, each followed by a newline.
   [[nodiscard]] std::string fingerprint() const;
 };

@@ -31,7 +31,8 @@ results::Finding finding_of(const Rule& rule, Draft&& draft) {
   f.where = std::move(draft.where);
   f.effects = std::move(draft.effects);
   f.fix = std::move(draft.fix);
-  f.repairable = draft.repairable;
+  f.repairable = !draft.edits.empty();
+  f.edits = std::move(draft.edits);
   return f;
 }
 

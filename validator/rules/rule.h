@@ -29,7 +29,7 @@ struct Draft {
   std::vector<results::Location> where;
   std::vector<results::Effect> effects;
   std::string fix;
-  bool repairable = false;
+  std::vector<results::Edit> edits;  ///< the same as steps; with some, the finding is repairable
   std::optional<results::Severity> severity;  ///< other than the rule's, derived from the effect
 };
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "validator/base/text.h"
+#include "validator/rules/edits.h"
 
 namespace ckpt::rules {
 
@@ -103,7 +104,16 @@ void report_mismatch(const RuleInput& in, const Emit& emit, const Mismatch& mism
   draft.where.push_back(at_json(q.file, q.pointer, q.block.value.find(mismatch.field)));
   add_modules(in, found, draft);
   draft.effects = effects_on(in, found);
-  draft.fix = fmt::format("write {} for these modules", mismatch.stored_value(first));
+  const std::int64_t stored = mismatch.stored_value(first);
+  draft.fix = fmt::format("write {} for these modules", stored);
+  // One global number is a repair only when it is wrong for all of one kind.
+  const json::Value field = q.block.value.find(mismatch.field);
+  const auto alike = [&](std::uint32_t m) {
+    return mismatch.stored_value(in.stored->modules[m]) == stored;
+  };
+  if (field.integer() && std::ranges::all_of(found, alike)) {
+    draft.edits.push_back(replace_value(q.file, field, std::to_string(stored)));
+  }
   emit(std::move(draft));
 }
 

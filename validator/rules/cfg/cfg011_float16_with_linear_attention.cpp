@@ -1,3 +1,4 @@
+#include "validator/rules/edits.h"
 #include "validator/rules/places.h"
 
 #include <algorithm>
@@ -25,7 +26,7 @@ void run(const RuleInput& in, const Emit& emit) {
         {"vllm", results::LoaderState::wrong_output, "NaN, seen as `!!!!!!!`"},
         {"transformers", results::LoaderState::wrong_output, "NaN with dtype=\"auto\""}};
     draft.fix = "write \"bfloat16\"";
-    draft.repairable = true;
+    draft.edits.push_back(replace_value("config.json", f.member.value, "\"bfloat16\""));
     emit(std::move(draft));
   }
 }

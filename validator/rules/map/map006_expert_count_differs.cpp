@@ -1,3 +1,4 @@
+#include "validator/rules/edits.h"
 #include "validator/rules/places.h"
 
 #include <fmt/format.h>
@@ -21,7 +22,8 @@ void run(const RuleInput& in, const Emit& emit) {
                    {"transformers", results::LoaderState::wrong_weights,
                     "IndexError in the forward pass, or newly initialised experts"}};
   draft.fix = fmt::format("write {}", on_disk);
-  draft.repairable = true;
+  draft.edits.push_back(
+      replace_value("config.json", text.find("num_experts"), std::to_string(on_disk)));
   emit(std::move(draft));
 }
 

@@ -1,3 +1,4 @@
+#include "validator/rules/edits.h"
 #include "validator/rules/places.h"
 
 #include <fmt/format.h>
@@ -21,7 +22,8 @@ void run(const RuleInput& in, const Emit& emit) {
   draft.effects = effects_on(in, vision);
   draft.fix =
       fmt::format("add \"block_name_to_quantize\": \"{}layers\"", in.blueprint->text_prefix());
-  draft.repairable = true;
+  draft.edits.push_back(set_member(q.file, q.block.value, "block_name_to_quantize",
+                                   json::quoted(in.blueprint->text_prefix() + "layers")));
   emit(std::move(draft));
 }
 

@@ -1,3 +1,4 @@
+#include "validator/rules/edits.h"
 #include "validator/rules/places.h"
 
 #include <fmt/format.h>
@@ -31,7 +32,8 @@ void run(const RuleInput& in, const Emit& emit) {
     }
     draft.effects = effects_on(in, packed);
     draft.fix = fmt::format("write \"{}layers\"", in.blueprint->text_prefix());
-    draft.repairable = true;
+    draft.edits.push_back(
+        replace_value(q.file, b.place, json::quoted(in.blueprint->text_prefix() + "layers")));
     emit(std::move(draft));
   }
 }

@@ -1,3 +1,4 @@
+#include "validator/rules/edits.h"
 #include "validator/rules/places.h"
 
 #include <fmt/format.h>
@@ -39,7 +40,9 @@ void run(const RuleInput& in, const Emit& emit) {
           fmt::format("modules of this class begin with `{}layers`", in.blueprint->text_prefix());
     }
     add_place(draft, std::move(w));
-    draft.repairable = draft.repairable || !d.repaired.empty();
+    if (!d.repaired.empty()) {
+      draft.edits.push_back(replace_value(q.file, o.member.key, json::quoted(d.repaired)));
+    }
   }
   const std::vector<std::uint32_t> modules = meant(in, dead);
   draft.effects = effects_on(in, modules);
@@ -47,8 +50,8 @@ void run(const RuleInput& in, const Emit& emit) {
     draft.effects.push_back({"vllm before #48589, sglang", results::LoaderState::does_not_load,
                              "lose the entries and build these modules quantized"});
   }
-  draft.fix = draft.repairable ? fmt::format("rename the prefix in {} keys", modules.size())
-                               : "remove the keys, or write the names the modules have";
+  draft.fix = !draft.edits.empty() ? fmt::format("rename the prefix in {} keys", modules.size())
+                                   : "remove the keys, or write the names the modules have";
   emit(std::move(draft));
 }
 

@@ -1,3 +1,4 @@
+#include "validator/rules/edits.h"
 #include "validator/rules/places.h"
 
 #include <fmt/format.h>
@@ -7,21 +8,54 @@
 namespace ckpt::rules {
 namespace {
 
-std::string entry_for(const RuleInput& in, const arch::Module& m) {
-  if (in.config->quant->method == config::QuantMethod::compressed_tensors) {
-    return fmt::format("add `{}` and its like to `ignore`", m.name);
+struct Exclusion {
+  std::string fix;
+  std::vector<results::Edit> edits;
+};
+
+/// What keeps these modules at 16 bits in every loader.
+Exclusion exclude(const RuleInput& in, const std::vector<std::uint32_t>& modules) {
+  const config::QuantConfig& q = *in.config->quant;
+  const arch::Module& first = in.blueprint->modules()[modules[0]];
+  Exclusion out;
+  if (q.method == config::QuantMethod::compressed_tensors) {
+    out.fix = fmt::format("add `{}` and its like to `ignore`", first.name);
+    std::vector<std::string> names;
+    for (const std::uint32_t m : modules) {
+      names.push_back(json::quoted(in.blueprint->modules()[m].name));
+    }
+    const json::Value ignore = q.block.value.find("ignore");
+    if (ignore.is(json::Kind::array)) {
+      out.edits.push_back(add_elements(q.file, ignore, names));
+    } else {
+      out.edits.push_back(
+          set_member(q.file, q.block.value, "ignore", fmt::format("[{}]", fmt::join(names, ", "))));
+    }
+    return out;
   }
-  std::string key = m.name;
-  if (const std::size_t at = key.find("layers."); at != std::string::npos && m.layer >= 0) {
+  if (q.method != config::QuantMethod::auto_round) {
+    out.fix = fmt::format("name `{}` and its like in the method's list of exceptions", first.name);
+    return out;
+  }
+  std::string key = first.name;
+  if (const std::size_t at = key.find("layers."); at != std::string::npos && first.layer >= 0) {
     const std::size_t from = at + 7;
     key.replace(from, key.find('.', from) - from, "*");
   }
-  return fmt::format("add \"{}\": {{\"bits\": 16}}", key);
+  out.fix = fmt::format("add \"{}\": {{\"bits\": 16}}", key);
+  const json::Value extra = q.block.value.find("extra_config");
+  const NewMember entry{key, "{\"bits\": 16}"};
+  if (extra.is(json::Kind::object)) {
+    if (!extra.find(key)) out.edits.push_back(add_members(q.file, extra, {entry}));
+  } else {
+    out.edits.push_back(set_member(q.file, q.block.value, "extra_config",
+                                   fmt::format("{{{}: {}}}", json::quoted(key), entry.second)));
+  }
+  return out;
 }
 
 void report(const RuleInput& in, const Emit& emit, arch::ModuleClass cls,
             const std::vector<std::uint32_t>& modules) {
-  const arch::Module& first = in.blueprint->modules()[modules[0]];
   const std::int32_t tensor = in.stored->modules[modules[0]].at(quant::Member::weight);
   const Dtype dtype = in.checkpoint->tensors()[static_cast<std::size_t>(tensor)].dtype;
   Draft draft;
@@ -36,8 +70,9 @@ void report(const RuleInput& in, const Emit& emit, arch::ModuleClass cls,
     draft.effects.push_back({"older vllm (0.17), sglang", results::LoaderState::wrong_output,
                              "build it quantized: the weights are not loaded, the output is NaN"});
   }
-  draft.fix = entry_for(in, first);
-  draft.repairable = true;
+  Exclusion exclusion = exclude(in, modules);
+  draft.fix = std::move(exclusion.fix);
+  draft.edits = std::move(exclusion.edits);
   emit(std::move(draft));
 }
 

@@ -1,3 +1,4 @@
+#include "validator/rules/edits.h"
 #include "validator/rules/places.h"
 
 #include <fmt/format.h>
@@ -16,6 +17,8 @@ void run(const RuleInput& in, const Emit& emit) {
       continue;
     modules.push_back(static_cast<std::uint32_t>(m));
     add_place(draft, at_json(q.file, q.pointer + "/extra_config", o.member.key));
+    draft.edits.push_back(
+        add_members(q.file, o.member.value, {{"bits", std::to_string(q.bits.value_or(4))}}));
   }
   if (modules.empty()) return;
   draft.message =
@@ -24,7 +27,6 @@ void run(const RuleInput& in, const Emit& emit) {
   draft.count = modules.size();
   draft.effects = effects_on(in, modules);
   draft.fix = fmt::format("write \"bits\": {} into the entries", q.bits.value_or(4));
-  draft.repairable = true;
   emit(std::move(draft));
 }
 

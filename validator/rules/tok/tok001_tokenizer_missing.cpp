@@ -1,3 +1,4 @@
+#include "validator/rules/edits.h"
 #include "validator/rules/places.h"
 
 #include <fmt/format.h>
@@ -28,7 +29,7 @@ void run(const RuleInput& in, const Emit& emit) {
         every_loader(results::LoaderState::slow_path, "the tokenizer does not load from this repo");
     for (results::Effect& e : draft.effects) e.state = results::LoaderState::does_not_load;
     draft.fix = "copy the file from the base model";
-    draft.repairable = true;
+    draft.edits.push_back(copy_from_base(i.name));
     emit(std::move(draft));
   }
 }

@@ -1,3 +1,4 @@
+#include "validator/rules/edits.h"
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
@@ -17,7 +18,7 @@ void run(const RuleInput& in, const Emit& emit) {
   draft.effects.push_back({"image input", results::LoaderState::does_not_load,
                            "images cannot be prepared; vLLM may stop at start"});
   draft.fix = "copy the file from the base model";
-  draft.repairable = true;
+  draft.edits.push_back(copy_from_base("preprocessor_config.json"));
   emit(std::move(draft));
 }
 

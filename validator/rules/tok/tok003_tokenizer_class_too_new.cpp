@@ -1,3 +1,4 @@
+#include "validator/rules/edits.h"
 #include "validator/rules/places.h"
 
 #include <fmt/format.h>
@@ -17,7 +18,7 @@ void run(const RuleInput& in, const Emit& emit) {
   draft.effects.push_back({"transformers 4", results::LoaderState::does_not_load,
                            "the tokenizer does not load, nor in engines that build on it"});
   draft.fix = "write \"Qwen2TokenizerFast\"";
-  draft.repairable = true;
+  draft.edits.push_back(replace_value("tokenizer_config.json", v, "\"Qwen2TokenizerFast\""));
   emit(std::move(draft));
 }
 

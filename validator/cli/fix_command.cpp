@@ -1,0 +1,166 @@
+// `fix`: shows what would change as a diff, asks, writes.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "validator/base/line_diff.h"
+#include "validator/base/text.h"
+#include "validator/cli/interrupt.h"
+#include "validator/cli/options.h"
+#include "validator/pipeline/repair.h"
+
+namespace ckpt::cli {
+namespace {
+
+/// A diff for the terminal: the lines come from strangers' files.
+std::string safe_diff(const pipeline::FileChange& c, bool color) {
+  const std::string diff = unified_diff(shown(c.name), c.before, c.after);
+  std::string out;
+  for (std::string_view rest = diff; !rest.empty();) {
+    const std::size_t end = rest.find('\n');
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    std::string text;
+    for (const char ch : line) text += ch == '\t' ? ' ' : ch;
+    text = shown(text, 1000);
+    const char* paint = line.starts_with('+')   ? "\x1b[32m"
+                        : line.starts_with('-') ? "\x1b[31m"
+                                                : "";
+    out += color && *paint != '\0' ? fmt::format("{}{}\x1b[0m\n", paint, text) : text + "\n";
+  }
+  return out;
+}
+
+std::string plural(std::size_t n, std::string_view word) {
+  return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
+}
+
+std::string plan_text(const pipeline::RepairPlan& plan, bool color) {
+  std::string out;
+  for (const pipeline::FileChange& c : plan.changes) out += safe_diff(c, color) + "\n";
+  for (const results::Finding& f : plan.repaired) {
+    out += fmt::format("  repairs {}  {}\n", f.code, f.fix);
+  }
+  for (const pipeline::Unrepaired& u : plan.refused) {
+    out += fmt::format("  leaves  {}  {}: {}\n", u.finding.code, u.finding.message, u.why);
+  }
+  for (const std::string& note : plan.after.notes) out += fmt::format("  note    {}\n", note);
+  if (plan.changes.empty()) {
+    out += plan.refused.empty() ? "  nothing to repair\n" : "  nothing can be repaired\n";
+  } else {
+    out += fmt::format("\n  {} in {}; afterwards {}, {}\n", plural(plan.repaired.size(), "repair"),
+                       plural(plan.changes.size(), "file"),
+                       plural(plan.after.count(results::Severity::error), "error"),
+                       plural(plan.after.count(results::Severity::warning), "warning"));
+  }
+  return out;
+}
+
+std::string plan_json(const pipeline::RepairPlan& plan, bool written) {
+  using Json = nlohmann::ordered_json;
+  const auto brief = [](const results::Finding& f) {
+    return Json{{"code", f.code}, {"subject", f.subject}, {"fix", f.fix}};
+  };
+  Json changes = Json::array();
+  for (const pipeline::FileChange& c : plan.changes) {
+    changes.push_back({{"file", c.name},
+                       {"new", c.is_new},
+                       {"sha256_before", c.is_new ? "" : results::sha256_hex(c.before)},
+                       {"sha256_after", results::sha256_hex(c.after)},
+                       {"diff", unified_diff(c.name, c.before, c.after)}});
+  }
+  Json repaired = Json::array();
+  for (const results::Finding& f : plan.repaired) repaired.push_back(brief(f));
+  Json refused = Json::array();
+  for (const pipeline::Unrepaired& u : plan.refused) {
+    Json j = brief(u.finding);
+    j["why"] = u.why;
+    refused.push_back(std::move(j));
+  }
+  const Json all{{"written", written},
+                 {"changes", std::move(changes)},
+                 {"repaired", std::move(repaired)},
+                 {"refused", std::move(refused)},
+                 {"errors_after", plan.after.count(results::Severity::error)},
+                 {"warnings_after", plan.after.count(results::Severity::warning)}};
+  return all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+bool agreed() {
+  std::cerr << "ckpt-check: write these changes? [y/N] " << std::flush;
+  std::string answer;
+  return std::getline(std::cin, answer) && (answer == "y" || answer == "Y" || answer == "yes");
+}
+
+}  // namespace
+
+CLI::App* add_fix_command(CLI::App& app, FixArgs& args) {
+  CLI::App* fix = app.add_subcommand("fix", "Repair configs and the index, never a weight");
+  fix->add_option("TARGET", args.target, "Folder to repair")->required();
+  auto* diff = fix->add_flag("--diff", args.diff, "Show the changes, never write");
+  fix->add_flag("--write", args.write, "Write without asking")->excludes(diff);
+  fix->add_option("--select", args.select, "Repair only these codes or prefixes (QNT, QNT00)")
+      ->delimiter(',');
+  fix->add_flag("--backup", args.backup, "Keep the old content as NAME.orig");
+  fix->add_option("--base", args.base,
+                  "Base model: missing tokenizer and processor files are copied from it");
+  fix->footer(
+      "\nEvery repair is tried in memory first: it is shown only when the check of the repaired\n"
+      "repo no longer has the finding and has no new error. Files are written whole or not at "
+      "all.\n"
+      "\nExamples:\n"
+      "  ckpt-check fix ./MyModel-W4A16              show the changes, then ask\n"
+      "  ckpt-check fix ./MyModel-W4A16 --diff       for a review or a CI log\n"
+      "  ckpt-check fix ./MyModel-W4A16 --write --backup --base ./MyModel\n"
+      "\nExit codes: 0 nothing left to repair; 1 something left to repair (also with --diff);\n"
+      "2 the target cannot be read or written.\n");
+  return fix;
+}
+
+int run_fix_command(const GlobalOptions& global, const FixArgs& args, Interrupt& interrupt) {
+  pipeline::RepairArgs repair{.target = args.target, .base = args.base};
+  repair.check.select = args.select;
+  ThreadPool pool(global.threads);
+  auto plan = pipeline::plan_repairs(repair, pool, interrupt.token());
+  if (!plan) {
+    complain(plan.error().message);
+    return 2;
+  }
+  if (interrupt.exit_code() != 0) return interrupt.exit_code();
+  const bool json = global.format == "json";
+  const std::string& kind = plan->before.target.kind;
+  const bool shared = kind == "hf_cache";
+  if (shared && args.write) {
+    complain("the files of the hub cache are shared: download the repo into a folder first");
+    return 2;
+  }
+  const bool color = use_color(global.color_mode(), STDOUT_FILENO);
+  if (!json) {
+    if (auto out = write_stdout(plan_text(*plan, color)); !out) {
+      complain(out.error().message);
+      return 2;
+    }
+  }
+  const bool may_ask = !json && !args.diff && !args.write && !shared && is_terminal(STDIN_FILENO) &&
+                       is_terminal(STDERR_FILENO);
+  const bool write = !plan->changes.empty() && (args.write || (may_ask && agreed()));
+  if (write) {
+    if (auto done = pipeline::write_changes(plan->changes, plan->folder, args.backup); !done) {
+      complain(done.error().message);
+      return 2;
+    }
+    if (!json && global.quiet == 0)
+      complain(fmt::format("wrote {}", plural(plan->changes.size(), "file")));
+  }
+  if (json) {
+    if (auto out = write_stdout(plan_json(*plan, write)); !out) return 2;
+  }
+  if (plan->changes.empty()) return plan->refused.empty() ? 0 : 1;
+  return write && plan->refused.empty() ? 0 : 1;
+}
+
+}  // namespace ckpt::cli
