@@ -20,6 +20,21 @@ std::string lint(const TempDir& dir, const std::string& repo) {
 
 }  // namespace
 
+TEST_CASE("fix writes only when told to, and then the next check has nothing to repair") {
+  const TempDir dir;
+  lint(dir, "tokenizers-backend-class");
+  const std::string before = testing::read_all(dir.path() + "/tokenizer_config.json");
+  CHECK(
+      run_program("fix " + dir.path()).out.find("+  \"tokenizer_class\": \"Qwen2TokenizerFast\"") !=
+      std::string::npos);
+  CHECK(testing::read_all(dir.path() + "/tokenizer_config.json") == before);
+  CHECK(run_program("fix --write --backup " + dir.path()).code == 0);
+  CHECK(testing::read_all(dir.path() + "/tokenizer_config.json.orig") == before);
+  const auto again = nlohmann::json::parse(run_program("fix --json " + dir.path()).out);
+  CHECK(again["changes"].empty());
+  CHECK(run_program("check --select TOK003 --fail-on info " + dir.path()).code == 0);
+}
+
 TEST_CASE("exit codes: commands and situations") {
   const TempDir clean;
   lint(clean, "clean-autoround-causal");
@@ -44,6 +59,13 @@ TEST_CASE("exit codes: commands and situations") {
       {"-h", 0},
       {"--version", 0},
       {"check --help", 0},
+      {"fix --help", 0},
+      {"fix", 2},
+      {"fix ./nowhere", 2},
+      {"fix --diff --write " + warned.path(), 2},
+      {"fix " + clean.path(), 0},
+      {"fix --diff " + warned.path(), 1},
+      {"fix " + warned.path(), 1},
       {"kl --help", 0},
       {"check", 2},
       {"nonsense", 2},

@@ -54,8 +54,8 @@ struct Effect {
   std::string text;
 };
 
-/// One step of a repair: bytes [begin, end) of a text file become `text` (an insertion when begin is
-/// end). With `from_base` the whole file is taken from the base model instead.
+/// One step of a repair: bytes [begin, end) of a text file become `text` (an insertion when begin
+/// is end). With `from_base` the whole file is taken from the base model instead.
 struct Edit {
   std::string file;
   std::uint64_t begin = 0;
