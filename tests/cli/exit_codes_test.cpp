@@ -24,9 +24,9 @@ TEST_CASE("fix writes only when told to, and then the next check has nothing to 
   const TempDir dir;
   lint(dir, "tokenizers-backend-class");
   const std::string before = testing::read_all(dir.path() + "/tokenizer_config.json");
-  CHECK(
-      run_program("fix " + dir.path()).out.find("+  \"tokenizer_class\": \"Qwen2TokenizerFast\"") !=
-      std::string::npos);
+  const std::string shown = run_program("fix " + dir.path()).out;
+  CHECK(shown.find("\n- \"tokenizer_class\": \"TokenizersBackend\"") != std::string::npos);
+  CHECK(shown.find("\n+ \"tokenizer_class\": \"Qwen2TokenizerFast\"") != std::string::npos);
   CHECK(testing::read_all(dir.path() + "/tokenizer_config.json") == before);
   CHECK(run_program("fix --write --backup " + dir.path()).code == 0);
   CHECK(testing::read_all(dir.path() + "/tokenizer_config.json.orig") == before);
