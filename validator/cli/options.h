@@ -66,6 +66,16 @@ struct KlArgs {
   std::string show = "1";
 };
 
+struct PruneVerifyArgs {
+  std::string target;
+  std::string base;
+  std::string fail_on = "error";
+};
+
+[[nodiscard]] CLI::App* add_prune_command(CLI::App& app, PruneVerifyArgs& args);
+[[nodiscard]] int run_prune_command(const GlobalOptions& global, const PruneVerifyArgs& args,
+                                    Interrupt& interrupt);
+
 struct FixArgs {
   std::string target;
   std::string base;

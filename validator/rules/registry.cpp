@@ -66,6 +66,8 @@ std::string_view needs_words(Needs needs) {
       return "weight values (small checkpoints always, large ones with --deep)";
     case Needs::forward:
       return "a forward pass (ckpt-check kl)";
+    case Needs::base:
+      return "a base checkpoint (ckpt-check prune-verify)";
   }
   return "";
 }
@@ -90,7 +92,7 @@ std::vector<results::Finding> run_rules(RuleInput& in, std::vector<results::Inco
                                         std::uint64_t& ran) {
   ran = 0;
   for (const Rule* rule : kRules) {
-    if (rule->needs == Needs::forward) continue;
+    if (rule->needs == Needs::forward || rule->needs == Needs::base) continue;
     if (rule->needs == Needs::values && in.values == nullptr) {
       skipped.push_back({std::string(rule->code), "needs the weight values (--deep)"});
       continue;
@@ -101,6 +103,10 @@ std::vector<results::Finding> run_rules(RuleInput& in, std::vector<results::Inco
     std::ranges::move(found, std::back_inserter(in.earlier));
   }
   return std::move(in.earlier);
+}
+
+results::Finding make_finding(std::string_view code, Draft draft) {
+  return finding_of(*find_rule(code), std::move(draft));
 }
 
 std::string explain_text(const Rule& r) {

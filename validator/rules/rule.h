@@ -19,7 +19,7 @@ enum class Status : std::uint8_t { preview, stable, deprecated };
 [[nodiscard]] std::string_view status_name(Status status);
 
 /// What a rule must have before it can run.
-enum class Needs : std::uint8_t { headers, values, forward };
+enum class Needs : std::uint8_t { headers, values, forward, base };
 
 /// One occurrence as a rule reports it; code, name and severity come from the rule.
 struct Draft {
@@ -49,6 +49,7 @@ struct Rule {
   std::string_view good;  ///< a passing example
   std::string_view fix;
   std::string_view sources;
+  /// Null where the finding is made elsewhere: with a forward pass or a base checkpoint at hand.
   void (*run)(const RuleInput& in, const Emit& emit) = nullptr;
 };
 
@@ -61,6 +62,9 @@ struct Rule {
 [[nodiscard]] std::vector<results::Finding> run_rules(RuleInput& in,
                                                       std::vector<results::Incomplete>& skipped,
                                                       std::uint64_t& ran);
+
+/// A finding of a known rule, made outside run_rules.
+[[nodiscard]] results::Finding make_finding(std::string_view code, Draft draft);
 
 /// The `explain` page of one rule, plain text of at most 100 columns.
 [[nodiscard]] std::string explain_text(const Rule& rule);

@@ -1,13 +1,6 @@
-#include "validator/rules/places.h"
+#include "validator/rules/rule.h"
 
 namespace ckpt::rules {
-namespace {
-
-/// Gates are judged where the metrics are made (pipeline/gates.cpp), which emits with this code.
-void run(const RuleInput&, const Emit&) {}
-
-}  // namespace
-
 extern const Rule kNUM001;
 const Rule kNUM001{
     .code = "NUM001",
@@ -24,7 +17,6 @@ const Rule kNUM001{
     .good = "kl.mean 0.011",
     .fix = "keep the costliest layers or experts at more bits",
     .sources = "metrics, sections 1 and 4",
-    .run = run,
 };
 
 }  // namespace ckpt::rules

@@ -1,13 +1,6 @@
-#include "validator/rules/places.h"
+#include "validator/rules/rule.h"
 
 namespace ckpt::rules {
-namespace {
-
-/// Gates are judged where the metrics are made (pipeline/gates.cpp), which emits with this code.
-void run(const RuleInput&, const Emit&) {}
-
-}  // namespace
-
 extern const Rule kNUM002;
 const Rule kNUM002{
     .code = "NUM002",
@@ -22,7 +15,6 @@ const Rule kNUM002{
     .good = "all finite",
     .fix = "look at the scales of the module named",
     .sources = "metrics, sections 1 and 4",
-    .run = run,
 };
 
 }  // namespace ckpt::rules

@@ -1,13 +1,6 @@
-#include "validator/rules/places.h"
+#include "validator/rules/rule.h"
 
 namespace ckpt::rules {
-namespace {
-
-/// Gates are judged where the metrics are made (pipeline/gates.cpp), which emits with this code.
-void run(const RuleInput&, const Emit&) {}
-
-}  // namespace
-
 extern const Rule kNUM004;
 const Rule kNUM004{
     .code = "NUM004",
@@ -22,7 +15,6 @@ const Rule kNUM004{
     .good = "0.12",
     .fix = "quantize that expert again with more tokens, or at more bits",
     .sources = "metrics, sections 1 and 4",
-    .run = run,
 };
 
 }  // namespace ckpt::rules
