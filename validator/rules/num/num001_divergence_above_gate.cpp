@@ -1,6 +1,7 @@
 #include "validator/rules/rule.h"
 
 namespace ckpt::rules {
+
 extern const Rule kNUM001;
 const Rule kNUM001{
     .code = "NUM001",

@@ -1,6 +1,7 @@
 #include "validator/rules/rule.h"
 
 namespace ckpt::rules {
+
 extern const Rule kNUM002;
 const Rule kNUM002{
     .code = "NUM002",

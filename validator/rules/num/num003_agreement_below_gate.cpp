@@ -1,6 +1,7 @@
 #include "validator/rules/rule.h"
 
 namespace ckpt::rules {
+
 extern const Rule kNUM003;
 const Rule kNUM003{
     .code = "NUM003",

@@ -1,6 +1,7 @@
 #include "validator/rules/rule.h"
 
 namespace ckpt::rules {
+
 extern const Rule kNUM004;
 const Rule kNUM004{
     .code = "NUM004",
