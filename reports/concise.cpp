@@ -13,9 +13,10 @@ std::string concise(const results::Results& r) {
       const results::Location& w = f.where.front();
       place = w.line != 0 ? fmt::format("{}:{}:{}", w.file, w.line, w.column) : w.file;
     }
-    out += fmt::format("{}: {} {} {}: {}{}\n", place.empty() ? r.target.input : place,
-                       results::severity_name(f.severity), f.code, f.name, f.message,
-                       f.repairable ? " [*]" : "");
+    const std::string_view level =
+        f.status == "new" ? results::severity_name(f.severity) : std::string_view(f.status);
+    out += fmt::format("{}: {} {} {}: {}{}\n", place.empty() ? r.target.input : place, level,
+                       f.code, f.name, f.message, f.repairable ? " [*]" : "");
   }
   out += fmt::format("{}: {}, {}, {}\n", r.run.verdict,
                      plural(r.count(results::Severity::error), "error"),

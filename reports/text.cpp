@@ -134,7 +134,17 @@ std::string places(const Finding& f, const TextOptions& o) {
   return out;
 }
 
+/// A finding that does not count, on one line.
+std::string set_aside(const Finding& f, const TextOptions& o) {
+  const std::string why =
+      f.waiver ? fmt::format("waived until {}: {}", f.waiver->until, f.waiver->reason)
+               : std::string("in the baseline");
+  return fmt::format("{} {}\n", paint(Paint::cyan, fmt::format("{}[{}]", f.status, f.code), o),
+                     wrap(fmt::format("{}: {}   ({})", f.name, f.message, why), 14, 4, o.width));
+}
+
 std::string finding_text(const Finding& f, const TextOptions& o) {
+  if (f.status != "new") return set_aside(f, o) + "\n";
   const std::string head = fmt::format("{}[{}]", results::severity_name(f.severity), f.code);
   const std::size_t column = head.size() + f.name.size() + 3;
   std::string out = fmt::format("{} {}: {}\n", paint(severity_paint(f.severity), head, o), f.name,

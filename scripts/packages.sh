@@ -4,7 +4,7 @@
 build_packages=(
   g++ cmake ninja-build pkg-config
   libsimdjson-dev nlohmann-json3-dev libcli11-dev libfmt-dev libexpected-dev libre2-dev
-  libpcre2-dev libutf8proc-dev libssl-dev doctest-dev
+  libpcre2-dev libutf8proc-dev libssl-dev libtomlplusplus-dev doctest-dev
 )
 test_packages=(python3)
 optional_test_packages=(clang-format clang-tidy)

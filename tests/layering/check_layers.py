@@ -25,6 +25,7 @@ LIBRARIES = {
     "pcre2.h": ("validator/tokenizer",),
     "utf8proc.h": ("validator/tokenizer",),
     "openssl/": ("validator/results",),
+    "toml++/": ("validator/policy",),
     "cblas.h": ("kernels",),
     "cuda_runtime": ("kernels",),
     "cublas": ("kernels",),

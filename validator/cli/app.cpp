@@ -164,6 +164,9 @@ class Program {
     app_.add_option("--threads", global_.threads, "Workers; 0: one per processor")
         ->check(CLI::Range(0U, 1024U))
         ->envname("CKPT_CHECK_THREADS");
+    app_.add_option("--config", global_.config,
+                    "ckpt-check.toml to use, or none; else looked for from here up")
+        ->envname("CKPT_CHECK_CONFIG");
     app_.add_flag("--reproducible", global_.reproducible, "Leave times out of reports");
     app_.add_flag("--version", version_, "Show the version");
   }
@@ -198,8 +201,18 @@ class Program {
         ->check(CLI::IsMember({"vllm", "transformers", "sglang"}));
     check_->add_option("--select", check_args_.select, "Only these codes or prefixes (QNT, QNT00)")
         ->delimiter(',');
+    check_
+        ->add_option("--extend-select", check_args_.extend_select,
+                     "These codes or prefixes in addition")
+        ->delimiter(',');
     check_->add_option("--ignore", check_args_.ignore, "Not these codes or prefixes")
         ->delimiter(',');
+    check_->add_option("--severity", check_args_.severity,
+                       "CODE=error, warning or info; repeatable");
+    check_->add_option("--baseline", check_args_.baseline,
+                       "Findings of this file are known and do not count");
+    check_->add_option("--write-baseline", check_args_.write_baseline,
+                       "Write the findings of this run as a baseline");
     findings_options(*check_, check_args_.fail_on, check_args_.show);
     check_->footer(
         "\nExamples:\n"
@@ -213,7 +226,8 @@ class Program {
     kl_ = app_.add_subcommand(
         "kl", "How far is it from its BF16 reference? KL, perplexity, layers, experts");
     kl_->add_option("TARGET", kl_args_.target, "The quantized checkpoint")->required();
-    kl_->add_option("--reference", kl_args_.reference, "The BF16 original")->required();
+    kl_->add_option("--reference", kl_args_.reference,
+                    "The BF16 original (or [kl] in ckpt-check.toml)");
     kl_->add_option("--text", kl_args_.text, "builtin:NAME or a UTF-8 text file");
     kl_->add_option("--token-ids", kl_args_.token_ids,
                     "Token ids instead of text: .json (list of lists) or .npy [sequences, length]");

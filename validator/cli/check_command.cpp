@@ -1,10 +1,15 @@
+#include <fmt/format.h>
+
 #include <chrono>
 
+#include "validator/base/file.h"
 #include "validator/base/heap.h"
+#include "validator/base/limits.h"
 #include "validator/base/text.h"
 #include "validator/cli/interrupt.h"
 #include "validator/cli/options.h"
 #include "validator/pipeline/check.h"
+#include "validator/rules/rule.h"
 
 namespace ckpt::cli {
 namespace {
@@ -18,18 +23,71 @@ results::Results unreadable(const std::string& target, const Error& error) {
   return r;
 }
 
+/// What options, then the configuration say.
+Result<pipeline::CheckOptions> options_of(const CheckArgs& args, policy::Settings& settings) {
+  pipeline::CheckOptions o;
+  if (args.deep) o.values = true;
+  if (args.headers_only) o.values = false;
+  o.loaders = args.loaders.empty() ? settings.loaders : args.loaders;
+  o.select = args.select.empty() ? settings.select : args.select;
+  for (const std::vector<std::string>& more : {settings.extend_select, args.extend_select}) {
+    // Without a selection everything runs already.
+    if (!o.select.empty()) o.select.insert(o.select.end(), more.begin(), more.end());
+  }
+  o.ignore = settings.ignore;
+  o.ignore.insert(o.ignore.end(), args.ignore.begin(), args.ignore.end());
+  const std::string fail_on =
+      args.fail_on.empty() ? settings.fail_on.value_or("error") : args.fail_on;
+  o.fail_on = parse_fail_on(fail_on);
+  settings.fail_on = fail_on;
+  for (const std::string& s : args.severity) {
+    const std::size_t eq = s.find('=');
+    const std::string code = s.substr(0, eq);
+    const std::string level = eq == std::string::npos ? "" : s.substr(eq + 1);
+    if (rules::find_rule(code) == nullptr ||
+        (level != "error" && level != "warning" && level != "info")) {
+      return fail(ErrorKind::usage,
+                  fmt::format("--severity `{}`: write CODE=error, CODE=warning or "
+                              "CODE=info with the code of a rule",
+                              shown(s, 60)));
+    }
+    settings.severity[code] = level == "error"     ? results::Severity::error
+                              : level == "warning" ? results::Severity::warning
+                                                   : results::Severity::info;
+  }
+  return o;
+}
+
+/// Severities, waivers and the baseline, then the verdict anew.
+Result<void> apply_policy(const policy::Settings& settings, const CheckArgs& args,
+                          const pipeline::CheckOptions& options, results::Results& r) {
+  policy::apply_severities(r, settings.severity);
+  policy::apply_waivers(r, settings, policy::today());
+  if (!args.baseline.empty()) {
+    CKPT_TRY(const File file, open_file(args.baseline), "--baseline");
+    CKPT_TRY(const std::string text, read_text(file, limits::kConfigBytes), "--baseline");
+    CKPT_TRY_VOID(policy::apply_baseline(r, text), "--baseline");
+  }
+  note_unused_settings(settings, args.targets.empty() ? "" : r.target.input, r);
+  pipeline::judge(r, options.fail_on);
+  return {};
+}
+
 }  // namespace
 
 int run_check_command(const GlobalOptions& global, const CheckArgs& args, Interrupt& interrupt) {
-  pipeline::CheckOptions options;
-  if (args.deep) options.values = true;
-  if (args.headers_only) options.values = false;
-  options.loaders = args.loaders;
-  options.select = args.select;
-  options.ignore = args.ignore;
-  options.fail_on = parse_fail_on(args.fail_on);
   constexpr std::size_t kTableBytes = 128U << 20;  // what the tables of 120,000 tensors take
   prepare_heap(kTableBytes);
+  auto settings = load_settings(global);
+  if (!settings) {
+    complain(settings.error().message);
+    return 2;
+  }
+  const auto options = options_of(args, *settings);
+  if (!options) {
+    complain(options.error().message);
+    return 2;
+  }
   ThreadPool pool(global.threads);
   std::vector<results::Results> all;
   {
@@ -42,8 +100,12 @@ int run_check_command(const GlobalOptions& global, const CheckArgs& args, Interr
         continue;
       }
       results::Results r =
-          pipeline::run_check(**opened, options, pool, *progress, interrupt.token());
-      r.run.fail_on = args.fail_on;
+          pipeline::run_check(**opened, *options, pool, *progress, interrupt.token());
+      r.run.fail_on = *settings->fail_on;
+      if (auto done = apply_policy(*settings, args, *options, r); !done) {
+        complain(done.error().message);
+        return 2;
+      }
       if (!global.reproducible) {
         r.run.started = timestamp();
         r.run.duration_s =
@@ -54,6 +116,15 @@ int run_check_command(const GlobalOptions& global, const CheckArgs& args, Interr
     }
   }
   const int code = deliver(all, global, parse_show(args.show).value_or(1));
+  if (!args.write_baseline.empty() && all.size() == 1) {
+    if (auto done = write_file(args.write_baseline, policy::write_baseline(all[0])); !done) {
+      complain("cannot write the baseline: " + done.error().message);
+      return 2;
+    }
+  } else if (!args.write_baseline.empty()) {
+    complain("--write-baseline takes one target");
+    return 2;
+  }
   return interrupt.exit_code() != 0 ? interrupt.exit_code() : code;
 }
 

@@ -104,20 +104,26 @@ void name_worst_token(const pipeline::OpenedRepo& reference, const pipeline::Tok
 
 class KlRun {
  public:
-  KlRun(const GlobalOptions& global, const KlArgs& args, Interrupt& interrupt)
-      : global_(global), args_(args), interrupt_(interrupt) {}
+  KlRun(const GlobalOptions& global, const KlArgs& args, Interrupt& interrupt,
+        policy::Settings settings)
+      : global_(global), args_(args), interrupt_(interrupt), settings_(std::move(settings)) {
+    // Only waivers of gates concern this command; `check` judges the others.
+    std::erase_if(settings_.waivers,
+                  [](const policy::Waiver& w) { return !w.code.starts_with("NUM"); });
+  }
 
   /// The whole run; what went wrong is in the results.
   Results run() {
     const auto begin = std::chrono::steady_clock::now();
     r_.run.command = "kl";
     r_.run.depth = "forward";
-    r_.run.fail_on = args_.fail_on;
     r_.target.input = shown(args_.target, 1000);
     if (!global_.reproducible) r_.run.started = timestamp();
     const Result<void> done = measure();
     if (!done) r_.run.incomplete.push_back({"kl", done.error().message});
     pipeline::judge_gates(r_);
+    policy::apply_severities(r_, settings_.severity);
+    policy::apply_waivers(r_, settings_, policy::today());
     for (results::Gate& g : r_.gates) {
       if (g.status.empty()) g.status = "missing";
     }
@@ -125,7 +131,8 @@ class KlRun {
       r_.run.duration_s =
           std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     }
-    pipeline::judge(r_, parse_fail_on(args_.fail_on));
+    r_.run.fail_on = args_.fail_on.empty() ? settings_.fail_on.value_or("error") : args_.fail_on;
+    pipeline::judge(r_, parse_fail_on(r_.run.fail_on));
     if (r_.metrics) keep(r_);
     return std::move(r_);
   }
@@ -134,6 +141,7 @@ class KlRun {
   const GlobalOptions& global_;
   const KlArgs& args_;
   Interrupt& interrupt_;
+  policy::Settings settings_;
   Results r_;
 
   Result<void> measure() {
@@ -216,11 +224,33 @@ class KlRun {
   }
 };
 
+/// Options that were not given come from the configuration.
+KlArgs with_settings(KlArgs args, const policy::Settings& s) {
+  const KlArgs plain;
+  if (args.reference.empty()) args.reference = s.reference.value_or("");
+  if (args.text == plain.text && args.token_ids.empty()) args.text = s.text.value_or(args.text);
+  if (args.tokens == plain.tokens) args.tokens = s.tokens.value_or(args.tokens);
+  if (args.context == plain.context) args.context = s.context.value_or(args.context);
+  if (args.mode == plain.mode) args.mode = s.mode.value_or(args.mode);
+  args.gates.insert(args.gates.end(), s.gates.begin(), s.gates.end());
+  return args;
+}
+
 }  // namespace
 
-int run_kl_command(const GlobalOptions& global, const KlArgs& args, Interrupt& interrupt) {
+int run_kl_command(const GlobalOptions& global, const KlArgs& given, Interrupt& interrupt) {
+  auto settings = load_settings(global);
+  if (!settings) {
+    complain(settings.error().message);
+    return 2;
+  }
+  const KlArgs args = with_settings(given, *settings);
+  if (args.reference.empty()) {
+    complain("kl needs --reference, or `reference` under [kl] in ckpt-check.toml");
+    return 2;
+  }
   std::vector<Results> all;
-  all.push_back(KlRun(global, args, interrupt).run());
+  all.push_back(KlRun(global, args, interrupt, *std::move(settings)).run());
   const int code = deliver(all, global, parse_show(args.show).value_or(1));
   return interrupt.exit_code() != 0 ? interrupt.exit_code() : code;
 }

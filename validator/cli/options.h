@@ -8,6 +8,7 @@
 #include "validator/cli/progress_line.h"
 #include "validator/cli/terminal.h"
 #include "validator/pipeline/check.h"
+#include "validator/policy/apply.h"
 #include "validator/results/results.h"
 
 namespace CLI {
@@ -28,6 +29,7 @@ struct GlobalOptions {
   std::string progress = "auto";
   unsigned threads = 0;
   bool reproducible = false;
+  std::string config;  ///< file, `none`, or empty: looked for from the working directory up
 
   [[nodiscard]] ColorMode color_mode() const;
   [[nodiscard]] ProgressMode progress_mode() const;
@@ -39,8 +41,12 @@ struct CheckArgs {
   bool headers_only = false;
   std::vector<std::string> loaders;
   std::vector<std::string> select;
+  std::vector<std::string> extend_select;
   std::vector<std::string> ignore;
-  std::string fail_on = "error";
+  std::vector<std::string> severity;  ///< CODE=LEVEL
+  std::string baseline;
+  std::string write_baseline;
+  std::string fail_on;  ///< empty: the configuration's, else error
   std::string show = "1";
 };
 
@@ -62,7 +68,7 @@ struct KlArgs {
   std::string memory;
   bool skip_local = false;
   std::vector<std::string> gates;
-  std::string fail_on = "error";
+  std::string fail_on;  ///< empty: the configuration's, else error
   std::string show = "1";
 };
 
@@ -107,6 +113,13 @@ struct FixArgs {
 
 /// `N` or `all`; empty when it is neither.
 [[nodiscard]] std::optional<std::uint64_t> parse_show(const std::string& text);
+
+/// The configuration of this run; options have not been applied. Errors: io, usage.
+[[nodiscard]] Result<policy::Settings> load_settings(const GlobalOptions& global);
+
+/// Adds a note when the target brings a configuration of its own, which is not used.
+void note_unused_settings(const policy::Settings& settings, const std::string& target,
+                          results::Results& results);
 
 [[nodiscard]] pipeline::FailOn parse_fail_on(const std::string& text);
 

@@ -45,6 +45,11 @@ Json location_json(const Location& w) {
   return j;
 }
 
+Json waiver_json(const Finding& f) {
+  if (!f.waiver) return nullptr;
+  return {{"reason", f.waiver->reason}, {"expires", f.waiver->until}};
+}
+
 Json finding_json(const Finding& f) {
   Json where = Json::array();
   for (const Location& w : f.where) where.push_back(location_json(w));
@@ -63,7 +68,7 @@ Json finding_json(const Finding& f) {
           {"where", std::move(where)},
           {"effects", std::move(effects)},
           {"fix", {{"text", f.fix}, {"repairable", f.repairable}}},
-          {"waiver", nullptr},
+          {"waiver", waiver_json(f)},
           {"fingerprint", f.fingerprint()}};
 }
 

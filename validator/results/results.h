@@ -64,11 +64,18 @@ struct Edit {
   bool from_base = false;
 };
 
+/// Why a finding does not count, and until when.
+struct Waived {
+  std::string reason;
+  std::string until;  ///< `2027-01-31` or `never`
+};
+
 struct Finding {
   std::string code;
   std::string name;
   Severity severity = Severity::error;
-  std::string status = "new";
+  std::string status = "new";  ///< new, known (in the baseline), waived; only new ones count
+  std::optional<Waived> waiver;
   std::string message;  ///< a fact, lower case, at most 80 characters, no full stop
   std::string subject;
   std::uint64_t count = 1;

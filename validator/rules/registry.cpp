@@ -68,6 +68,8 @@ std::string_view needs_words(Needs needs) {
       return "a forward pass (ckpt-check kl)";
     case Needs::base:
       return "a base checkpoint (ckpt-check prune-verify)";
+    case Needs::settings:
+      return "the waivers of ckpt-check.toml";
   }
   return "";
 }
@@ -92,7 +94,7 @@ std::vector<results::Finding> run_rules(RuleInput& in, std::vector<results::Inco
                                         std::uint64_t& ran) {
   ran = 0;
   for (const Rule* rule : kRules) {
-    if (rule->needs == Needs::forward || rule->needs == Needs::base) continue;
+    if (rule->run == nullptr) continue;  // found elsewhere
     if (rule->needs == Needs::values && in.values == nullptr) {
       skipped.push_back({std::string(rule->code), "needs the weight values (--deep)"});
       continue;
@@ -124,6 +126,11 @@ std::string explain_text(const Rule& r) {
   section("Fails", r.bad);
   section("Passes", r.good);
   section("How to fix it", r.fix);
+  section("How to waive it",
+          r.unwaivable ? "It cannot be waived."
+                       : fmt::format("In ckpt-check.toml: [[waiver]] code = \"{}\", subject = a "
+                                     "glob, reason = why, expires = a date",
+                                     r.code));
   section("Sources", r.sources);
   return out;
 }

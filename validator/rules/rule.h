@@ -19,7 +19,7 @@ enum class Status : std::uint8_t { preview, stable, deprecated };
 [[nodiscard]] std::string_view status_name(Status status);
 
 /// What a rule must have before it can run.
-enum class Needs : std::uint8_t { headers, values, forward, base };
+enum class Needs : std::uint8_t { headers, values, forward, base, settings };
 
 /// One occurrence as a rule reports it; code, name and severity come from the rule.
 struct Draft {
@@ -41,6 +41,7 @@ struct Rule {
   results::Severity severity = results::Severity::error;
   Needs needs = Needs::headers;
   bool repairable = false;
+  bool unwaivable = false;  ///< about safety: no waiver counts
   Status status = Status::stable;
   std::string_view since = "0.1.0";
   std::string_view what;  ///< what it checks

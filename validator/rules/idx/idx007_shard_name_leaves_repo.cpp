@@ -20,6 +20,7 @@ const Rule kIDX007{
     .code = "IDX007",
     .name = "shard-name-leaves-repo",
     .severity = results::Severity::error,
+    .unwaivable = true,
     .what =
         "Each value of `weight_map` is the plain name of a safetensors file in the same "
         "folder.",

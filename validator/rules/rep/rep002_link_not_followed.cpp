@@ -32,6 +32,7 @@ const Rule kREP002{
     .code = "REP002",
     .name = "link-not-followed",
     .severity = results::Severity::error,
+    .unwaivable = true,
     .what =
         "No link in the repo leads out of it or to nothing, and no special file stands in "
         "it.",

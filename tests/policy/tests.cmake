@@ -1,0 +1,1 @@
+ckpt_test(policy DEPENDS validator/policy)

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "validator/policy/settings.h"
+
+namespace ckpt::policy {
+
+/// Whether `text` matches a glob of `*` (any run) and `?` (any one byte).
+[[nodiscard]] bool glob_matches(std::string_view glob, std::string_view text);
+
+/// Gives findings the severities a project chose.
+void apply_severities(results::Results& results,
+                      const std::map<std::string, results::Severity>& severity);
+
+/// Marks what `settings` waives and adds the findings about the waivers themselves: WVR001 expired,
+/// WVR002 expires within 14 days, WVR003 matched nothing, WVR004 of a rule that cannot be waived. A
+/// waiver of a rule that did not run (`selected` false) is not said to match nothing.
+void apply_waivers(results::Results& results, const Settings& settings, Day now);
+
+/// A baseline: the findings of a run, by fingerprint, as JSON.
+[[nodiscard]] std::string write_baseline(const results::Results& results);
+
+/// Marks findings of the baseline `known`, unless their count or severity has risen, and notes
+/// those that are gone. Errors: format.
+[[nodiscard]] Result<void> apply_baseline(results::Results& results, std::string_view baseline);
+
+}  // namespace ckpt::policy
