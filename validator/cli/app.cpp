@@ -24,9 +24,8 @@ constexpr std::string_view kExamples =
     "  ckpt-check inspect ./MyModel-W4A16 --plan vllm         what a loader will build, module by "
     "module\n"
     "\n"
-    "Commands: check, kl, inspect, fix, prune-verify, explain, rules, schema. `ckpt-check COMMAND "
-    "--help` tells "
-    "more.\n";
+    "Commands: check, kl, inspect, fix, prune-verify, estimate, explain, rules, schema.\n"
+    "`ckpt-check COMMAND --help` tells more.\n";
 
 constexpr std::string_view kExitCodes =
     "\nExit codes:\n"
@@ -37,8 +36,8 @@ constexpr std::string_view kExitCodes =
     "  4  inconclusive  a gate's interval contains its limit\n"
     "  130, 143         interrupted, terminated\n";
 
-const std::vector<std::string> kCommands{"check",        "kl",      "inspect", "fix",
-                                         "prune-verify", "explain", "rules",   "schema"};
+const std::vector<std::string> kCommands{"check",    "kl",      "inspect", "fix",   "prune-verify",
+                                         "estimate", "explain", "rules",   "schema"};
 
 bool looks_like_path(std::string_view s) {
   return s == "." || s == ".." || s.find('/') != std::string_view::npos || s.starts_with("hf://");
@@ -86,6 +85,7 @@ class Program {
     kl();
     inspect();
     fix_ = add_fix_command(app_, fix_args_);
+    estimate_ = add_estimate_command(app_, estimate_args_);
     prune_ = add_prune_command(app_, prune_args_);
     explain();
   }
@@ -115,6 +115,7 @@ class Program {
   KlArgs kl_args_;
   InspectArgs inspect_args_;
   FixArgs fix_args_;
+  EstimateOptions estimate_args_;
   PruneVerifyArgs prune_args_;
   std::vector<std::string> codes_;
   std::vector<std::string> rule_select_;
@@ -125,6 +126,7 @@ class Program {
   CLI::App* kl_ = nullptr;
   CLI::App* inspect_ = nullptr;
   CLI::App* fix_ = nullptr;
+  CLI::App* estimate_ = nullptr;
   CLI::App* prune_ = nullptr;
   CLI::App* explain_ = nullptr;
   CLI::App* rules_ = nullptr;
@@ -313,6 +315,7 @@ class Program {
     Interrupt interrupt;
     if (check_->parsed()) return run_check_command(global_, check_args_, interrupt);
     if (fix_->parsed()) return run_fix_command(global_, fix_args_, interrupt);
+    if (estimate_->parsed()) return run_estimate_command(global_, estimate_args_);
     if (prune_->parsed()) return run_prune_command(global_, prune_args_, interrupt);
     if (kl_->parsed()) return run_kl_command(global_, kl_args_, interrupt);
     (void)print(std::string(kExamples));

@@ -82,6 +82,18 @@ struct PruneVerifyArgs {
 [[nodiscard]] int run_prune_command(const GlobalOptions& global, const PruneVerifyArgs& args,
                                     Interrupt& interrupt);
 
+struct EstimateOptions {
+  std::string target;
+  std::vector<std::uint64_t> contexts;   ///< empty: 32,768 and the config's longest
+  std::vector<std::uint64_t> sequences;  ///< empty: 1, 4, 16
+  std::string kv_dtype = "bf16";
+  std::uint64_t tensor_parallel = 1;
+  std::string gpu_memory;
+};
+
+[[nodiscard]] CLI::App* add_estimate_command(CLI::App& app, EstimateOptions& options);
+[[nodiscard]] int run_estimate_command(const GlobalOptions& global, const EstimateOptions& options);
+
 struct FixArgs {
   std::string target;
   std::string base;

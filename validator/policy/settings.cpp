@@ -273,7 +273,7 @@ std::string day_text(Day day) {
 std::string find_settings(const std::string& folder) {
   std::error_code error;
   const char* home = std::getenv("HOME");
-  for (fs::path at = fs::absolute(folder, error); !error; at = at.parent_path()) {
+  for (fs::path at = fs::canonical(folder, error); !error; at = at.parent_path()) {
     if (fs::is_regular_file(at / kSettingsName, error)) return (at / kSettingsName).string();
     error.clear();
     const bool top = fs::exists(at / ".git", error) || (home != nullptr && at == fs::path(home));
