@@ -11,6 +11,7 @@
 #include "validator/base/text.h"
 #include "validator/cli/interrupt.h"
 #include "validator/cli/options.h"
+#include "validator/pipeline/relay.h"
 #include "validator/pipeline/repair.h"
 
 namespace ckpt::cli {
@@ -96,6 +97,60 @@ bool agreed() {
   return std::getline(std::cin, answer) && (answer == "y" || answer == "Y" || answer == "yes");
 }
 
+std::string relay_text(const pipeline::RelayPlan& p) {
+  std::string out = fmt::format("  weights: {} renamed, {} cut in two, {} from the base, in {}\n",
+                                plural(p.renamed, "tensor"), p.split, p.from_base,
+                                plural(p.shards.size(), "file"));
+  for (std::size_t i = 0; i < std::min<std::size_t>(p.refused.size(), 5); ++i) {
+    out += fmt::format("  leaves  {}\n", p.refused[i]);
+  }
+  if (p.refused.size() > 5) out += fmt::format("  and {} more\n", p.refused.size() - 5);
+  return out;
+}
+
+/// `fix --output`: a new repo beside the old one.
+int write_new_repo(const GlobalOptions& global, const FixArgs& args,
+                   const pipeline::RepairPlan& repairs, Interrupt& interrupt) {
+  const auto failed = [&interrupt](const Error& error) {
+    complain(error.message);
+    return interrupt.exit_code() != 0 ? interrupt.exit_code() : 2;
+  };
+  std::uint64_t shard_bytes = 0;
+  if (!parse_size(args.shard_size, shard_bytes) || shard_bytes == 0) {
+    complain(fmt::format("--shard-size `{}`: write a size such as 5G", shown(args.shard_size, 40)));
+    return 2;
+  }
+  // Names follow the repaired config.
+  auto repo = repo::Repo::open(args.target);
+  if (!repo) return failed(repo.error());
+  for (const pipeline::FileChange& c : repairs.changes) repo->overlay(c.name, c.after);
+  const pipeline::OpenedRepo opened(*std::move(repo));
+  std::unique_ptr<pipeline::OpenedRepo> base;
+  if (!args.base.empty()) {
+    auto there = pipeline::open_target(args.base);
+    if (!there) return failed(there.error());
+    base = *std::move(there);
+  }
+  const auto plan = pipeline::plan_relay(opened, base.get(), shard_bytes);
+  if (!plan) return failed(plan.error());
+  if (global.format != "json") (void)write_stdout(relay_text(*plan));
+  {
+    const auto progress = make_progress(global.progress_mode());
+    const auto done = pipeline::write_relay(
+        {opened, base.get(), *plan, repairs.changes, args.output, *progress, interrupt.token()});
+    if (!done) return failed(done.error());
+  }
+  const auto written = pipeline::open_target(args.output);
+  if (!written) return failed(written.error());
+  ThreadPool pool(global.threads);
+  NoProgress quiet;
+  pipeline::CheckOptions options;
+  options.values = false;
+  results::Results after = pipeline::run_check(**written, options, pool, quiet, interrupt.token());
+  constexpr std::uint64_t kPlaces = 1;
+  return deliver({std::move(after)}, global, kPlaces);
+}
+
 }  // namespace
 
 CLI::App* add_fix_command(CLI::App& app, FixArgs& args) {
@@ -108,6 +163,12 @@ CLI::App* add_fix_command(CLI::App& app, FixArgs& args) {
   fix->add_flag("--backup", args.backup, "Keep the old content as NAME.orig");
   fix->add_option("--base", args.base,
                   "Base model: missing tokenizer and processor files are copied from it");
+  auto* output = fix->add_option("--output", args.output,
+                                 "Write a repaired repo here, its tensors renamed and cut as all "
+                                 "loaders read them")
+                     ->excludes(diff);
+  fix->add_option("--shard-size", args.shard_size, "Largest file that --output writes")
+      ->needs(output);
   fix->footer(
       "\nEvery repair is tried in memory first: it is shown only when the check of the repaired\n"
       "repo no longer has the finding and has no new error. Files are written whole or not at "
@@ -116,6 +177,7 @@ CLI::App* add_fix_command(CLI::App& app, FixArgs& args) {
       "  ckpt-check fix ./MyModel-W4A16              show the changes, then ask\n"
       "  ckpt-check fix ./MyModel-W4A16 --diff       for a review or a CI log\n"
       "  ckpt-check fix ./MyModel-W4A16 --write --backup --base ./MyModel\n"
+      "  ckpt-check fix ./MyModel-W4A16 --output ./MyModel-W4A16-fixed\n"
       "\nExit codes: 0 nothing left to repair; 1 something left to repair (also with --diff);\n"
       "2 the target cannot be read or written.\n");
   return fix;
@@ -131,11 +193,15 @@ int run_fix_command(const GlobalOptions& global, const FixArgs& args, Interrupt&
     return 2;
   }
   if (interrupt.exit_code() != 0) return interrupt.exit_code();
+  if (!args.output.empty() && (args.write || args.backup)) {
+    complain("--output writes a new repo: --write and --backup are for the old one");
+    return 2;
+  }
   const bool json = global.format == "json";
   const std::string& kind = plan->before.target.kind;
   const bool shared = kind == "hf_cache";
   if (shared && args.write) {
-    complain("the files of the hub cache are shared: download the repo into a folder first");
+    complain("the files of the hub cache are shared: write a new repo with --output DIR");
     return 2;
   }
   const bool color = use_color(global.color_mode(), STDOUT_FILENO);
@@ -145,6 +211,7 @@ int run_fix_command(const GlobalOptions& global, const FixArgs& args, Interrupt&
       return 2;
     }
   }
+  if (!args.output.empty()) return write_new_repo(global, args, *plan, interrupt);
   const bool may_ask = !json && !args.diff && !args.write && !shared && is_terminal(STDIN_FILENO) &&
                        is_terminal(STDERR_FILENO);
   const bool write = !plan->changes.empty() && (args.write || (may_ask && agreed()));

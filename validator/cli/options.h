@@ -101,6 +101,8 @@ struct FixArgs {
   bool diff = false;
   bool write = false;
   bool backup = false;
+  std::string output;  ///< folder for a repo whose weights are laid out anew
+  std::string shard_size = "5G";
 };
 
 [[nodiscard]] CLI::App* add_fix_command(CLI::App& app, FixArgs& args);
