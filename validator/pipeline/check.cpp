@@ -35,6 +35,16 @@ rules::SideFile side_file(const repo::Repo& repo, std::string_view name) {
   return f;
 }
 
+/// A text of at most kTextBytes, or nothing.
+std::optional<std::string> text_file(const repo::Repo& repo, std::string_view name) {
+  if (repo.find(name) == nullptr) return std::nullopt;
+  const auto file = repo.open_file(name);
+  if (!file || file->size() > limits::kTextBytes) return std::nullopt;
+  std::string text(file->size(), '\0');
+  if (!file->read(0, std::as_writable_bytes(std::span(text)))) return std::nullopt;
+  return text;
+}
+
 bool has_prefix(const std::vector<std::string>& list, std::string_view code) {
   return std::ranges::any_of(list, [code](const std::string& p) { return code.starts_with(p); });
 }
@@ -96,6 +106,12 @@ rules::RuleInput rule_input(const OpenedRepo& o, const CheckOptions& options,
   in.config = &o.config;
   in.tokenizer = side_file(o.repo, "tokenizer.json");
   in.tokenizer_config = side_file(o.repo, "tokenizer_config.json");
+  in.generation_config = side_file(o.repo, "generation_config.json");
+  in.preprocessor_config = side_file(o.repo, "preprocessor_config.json");
+  in.video_preprocessor_config = side_file(o.repo, "video_preprocessor_config.json");
+  in.processor_config = side_file(o.repo, "processor_config.json");
+  in.quantization_config = side_file(o.repo, "quantization_config.json");
+  in.chat_template = text_file(o.repo, "chat_template.jinja");
   if (!o.blueprint) {
     if (o.blueprint_error.kind == ErrorKind::limit) in.blueprint_error = o.blueprint_error.message;
     return in;

@@ -9,8 +9,9 @@
 
 namespace ckpt::pipeline {
 
-/// Reads the values that can be wrong by themselves: every float tensor (scales included) and every
-/// g_idx; packed words cannot be NaN. Errors: io, cancelled.
+/// Reads every value that can be wrong by itself: floats (scales included), packed words and zero
+/// points, g_idx, stored shapes. One chunk of a tensor is in memory per thread, one fact per tensor
+/// is kept. Errors: io, cancelled.
 [[nodiscard]] Result<rules::ValueFacts> scan_values(const OpenedRepo& opened, ThreadPool& pool,
                                                     Progress& progress, std::stop_token stop);
 

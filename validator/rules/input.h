@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,24 +16,57 @@
 #include "validator/repo/repo.h"
 #include "validator/results/results.h"
 
+namespace ckpt::repo {
+struct ModelCard;
+}
+
 namespace ckpt::rules {
 
-/// What a read of the values found in one tensor. Indices are row-major.
+/// What a read of the values found in one tensor. Indices are row-major; fields that do not apply
+/// to the tensor keep their defaults.
 struct ValueFact {
   std::uint32_t tensor = 0;
+  std::uint64_t elements = 0;
+  // Floats.
   std::uint64_t nan = 0;
   std::uint64_t inf = 0;
   std::uint64_t zero = 0;
-  std::uint64_t elements = 0;
   std::uint64_t first_bad = 0;  ///< first NaN or Inf
   std::uint64_t first_zero = 0;
+  // Scales.
+  std::uint64_t negative = 0;
+  std::uint64_t tiny = 0;        ///< not zero, but at the writers' clamp or subnormal in F16
+  double sum_of_magnitudes = 0;  ///< of the finite ones
+  // Packed words of 1, 2, 4 or 8 bits a code.
+  unsigned code_bits = 0;          ///< 0: not counted
+  std::uint32_t codes_used = 0;    ///< different codes that occur
+  double code_entropy = 0;         ///< bits
+  double extreme_codes = 0;        ///< share of the lowest and the highest code
+  std::uint64_t code_groups = 0;   ///< groups looked at, 0 when the layout is not followed
+  std::uint64_t dead_groups = 0;   ///< groups in which every code is the zero point
+  std::uint64_t highest_code = 0;  ///< codes that are 2^bits - 1
+  // Stored zero points.
+  std::uint64_t zeros_v1 = 0;  ///< words that say 2^(bits-1) in a v1 file
+  std::uint64_t zeros_v2 = 0;  ///< words that say 2^(bits-1) in a v2 file
+  // compressed-tensors `weight_shape`.
+  std::int64_t stored_rows = -1;
+  std::int64_t stored_columns = -1;
+  // g_idx.
   bool nontrivial_g_idx = false;  ///< g_idx[k] is not k div group_size
   bool g_idx_out_of_range = false;
 };
 
-/// Only tensors with something to say.
+/// A hash of the bytes of one expert's part of a tensor (all of it, or one slice of a stack).
+struct ContentHash {
+  std::uint32_t tensor = 0;
+  std::uint32_t slice = 0;
+  std::uint64_t hash = 0;
+};
+
+/// One fact per tensor that was read, by tensor; contents of routed experts by tensor and slice.
 struct ValueFacts {
   std::vector<ValueFact> facts;
+  std::vector<ContentHash> contents;
 };
 
 /// A JSON file beside the weights, as far as it could be read.
@@ -53,8 +87,15 @@ struct RuleInput {
   std::vector<loaders::LoadPlan> plans;        ///< empty without blueprint
   SideFile tokenizer_config;
   SideFile tokenizer;
-  const ValueFacts* values = nullptr;     ///< null when values were not read
-  std::vector<results::Finding> earlier;  ///< findings of the rules before this one
+  SideFile generation_config;
+  SideFile preprocessor_config;
+  SideFile video_preprocessor_config;
+  SideFile processor_config;
+  SideFile quantization_config;              ///< `quantization_config.json`, beside the block
+  std::optional<std::string> chat_template;  ///< text of `chat_template.jinja`
+  const repo::ModelCard* card = nullptr;     ///< null when there is no readable README.md
+  const ValueFacts* values = nullptr;        ///< null when values were not read
+  std::vector<results::Finding> earlier;     ///< findings of the rules before this one
 };
 
 }  // namespace ckpt::rules

@@ -260,9 +260,12 @@ std::vector<Effect> effects_on(const RuleInput& in, const std::vector<std::uint3
   return out;
 }
 
-bool is_scale(const RuleInput& in, const ValueFact& fact) {
-  const std::string_view name = in.checkpoint->tensors()[fact.tensor].name;
+bool is_scale_name(std::string_view name) {
   return name.ends_with("scales") || name.ends_with("_scale") || name.ends_with("_scale_inv");
+}
+
+bool is_scale(const RuleInput& in, const ValueFact& fact) {
+  return is_scale_name(in.checkpoint->tensors()[fact.tensor].name);
 }
 
 bool quantized_by(const RuleInput& in, config::QuantMethod method) {

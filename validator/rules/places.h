@@ -54,6 +54,9 @@ void emit_config_defects(const RuleInput& in, const Emit& emit, config::DefectKi
 [[nodiscard]] std::vector<results::Effect> every_loader(results::LoaderState state,
                                                         const std::string& text);
 
+/// True for the name of a tensor of quantization scales.
+[[nodiscard]] bool is_scale_name(std::string_view name);
+
 /// True when the fact is about a tensor of quantization scales.
 [[nodiscard]] bool is_scale(const RuleInput& in, const ValueFact& fact);
 

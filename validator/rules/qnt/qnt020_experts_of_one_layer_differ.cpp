@@ -21,6 +21,8 @@ void run(const RuleInput& in, const Emit& emit) {
          i < modules.size() && modules[i].expert >= 0 && modules[i].layer == b.layer; ++i) {
       const quant::Stored& s = in.stored->modules[i];
       if (s.format == quant::Format::absent) continue;
+      // A damaged module has findings of its own.
+      if (quant::is_quantized(s.format) && (s.bits == 0 || s.groups == 0)) continue;
       const quant::Stored*& f = first[static_cast<std::size_t>(modules[i].part)];
       if (f == nullptr) f = &s;
       if (s.bits == f->bits && s.groups == f->groups && s.format == f->format) continue;

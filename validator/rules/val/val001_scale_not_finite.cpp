@@ -1,26 +1,10 @@
-#include "validator/rules/places.h"
-
-#include <fmt/format.h>
-
-#include "validator/base/text.h"
+#include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
 namespace {
 
 void run(const RuleInput& in, const Emit& emit) {
-  for (const ValueFact& f : in.values->facts) {
-    if (!(is_scale(in, f) && f.nan + f.inf > 0)) continue;
-    const container::Tensor& t = in.checkpoint->tensors()[f.tensor];
-    Draft draft;
-    draft.message = fmt::format("{} NaN and {} infinite of {} scales, first at index {}", f.nan,
-                                f.inf, with_commas(f.elements), f.first_bad);
-    draft.subject = shown(t.name);
-    draft.where.push_back(at_tensor(in, f.tensor));
-    draft.effects = every_loader(results::LoaderState::wrong_output,
-                                 "NaN or infinite output once this module is used");
-    draft.fix = "quantize the module again";
-    emit(std::move(draft));
-  }
+  report_not_finite(in, emit, /*scales=*/true, "quantize the module again");
 }
 
 }  // namespace

@@ -1,26 +1,22 @@
-#include "validator/rules/places.h"
-
 #include <fmt/format.h>
 
 #include "validator/base/text.h"
+#include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
 namespace {
 
 void run(const RuleInput& in, const Emit& emit) {
-  for (const ValueFact& f : in.values->facts) {
-    if (!(is_scale(in, f) && f.zero > 0)) continue;
-    const container::Tensor& t = in.checkpoint->tensors()[f.tensor];
-    Draft draft;
-    draft.message = fmt::format("{} of {} scales are zero, first at index {}", with_commas(f.zero),
+  report_facts(
+      in, emit,
+      {.wrong = [&in](const ValueFact& f) { return f.zero > 0 && is_scale(in, f); },
+       .message =
+           [](const ValueFact& f) {
+             return fmt::format("{} of {} scales are zero, first at index {}", with_commas(f.zero),
                                 with_commas(f.elements), f.first_zero);
-    draft.subject = shown(t.name);
-    draft.where.push_back(at_tensor(in, f.tensor));
-    draft.effects = {
-        {"all", results::LoaderState::wrong_output, "these groups of weights are zero"}};
-    draft.fix = "quantize the module again";
-    emit(std::move(draft));
-  }
+           },
+       .effects = {{"all", results::LoaderState::wrong_output, "these groups of weights are zero"}},
+       .fix = "quantize the module again"});
 }
 
 }  // namespace

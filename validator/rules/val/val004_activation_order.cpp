@@ -1,25 +1,17 @@
-#include "validator/rules/places.h"
-
-#include <fmt/format.h>
-
-#include "validator/base/text.h"
+#include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
 namespace {
 
 void run(const RuleInput& in, const Emit& emit) {
-  for (const ValueFact& f : in.values->facts) {
-    if (!(f.nontrivial_g_idx)) continue;
-    const container::Tensor& t = in.checkpoint->tensors()[f.tensor];
-    Draft draft;
-    draft.message = std::string("`g_idx` is not the trivial sequence k div group_size");
-    draft.subject = shown(t.name);
-    draft.where.push_back(at_tensor(in, f.tensor));
-    draft.effects = {{"vllm", results::LoaderState::does_not_load,
-                      "rejects activation order with groups, or ignores it"}};
-    draft.fix = "quantize again without activation order";
-    emit(std::move(draft));
-  }
+  report_facts(in, emit,
+               {.wrong = [](const ValueFact& f) { return f.nontrivial_g_idx; },
+                .message = [](const ValueFact&) -> std::string {
+                  return "`g_idx` is not the trivial sequence k div group_size";
+                },
+                .effects = {{"vllm", results::LoaderState::does_not_load,
+                             "rejects activation order with groups, or ignores it"}},
+                .fix = "quantize again without activation order"});
 }
 
 }  // namespace

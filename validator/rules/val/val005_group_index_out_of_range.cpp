@@ -1,24 +1,17 @@
-#include "validator/rules/places.h"
-
-#include <fmt/format.h>
-
-#include "validator/base/text.h"
+#include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
 namespace {
 
 void run(const RuleInput& in, const Emit& emit) {
-  for (const ValueFact& f : in.values->facts) {
-    if (!(f.g_idx_out_of_range)) continue;
-    const container::Tensor& t = in.checkpoint->tensors()[f.tensor];
-    Draft draft;
-    draft.message = std::string("`g_idx` names groups that do not exist");
-    draft.subject = shown(t.name);
-    draft.where.push_back(at_tensor(in, f.tensor));
-    draft.effects = every_loader(results::LoaderState::wrong_output, "reads outside the scales");
-    draft.fix = "quantize the module again";
-    emit(std::move(draft));
-  }
+  report_facts(
+      in, emit,
+      {.wrong = [](const ValueFact& f) { return f.g_idx_out_of_range; },
+       .message = [](const ValueFact&) -> std::string {
+         return "`g_idx` names groups that do not exist";
+       },
+       .effects = every_loader(results::LoaderState::wrong_output, "reads outside the scales"),
+       .fix = "quantize the module again"});
 }
 
 }  // namespace

@@ -1,0 +1,101 @@
+// Every rule has a repo that it flags and one that it does not, made by fixtures/rules/make.py.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "tests/support.h"
+#include "validator/pipeline/check.h"
+#include "validator/rules/rule.h"
+
+namespace ckpt::rules {
+namespace {
+
+using results::Finding;
+using results::Severity;
+
+/// Codes found in one fixture repo, with their highest severity.
+using Found = std::map<std::string, Severity>;
+
+Found check(const std::string& folder) {
+  auto opened = pipeline::open_target(std::string(CKPT_RULE_FIXTURES) + "/" + folder);
+  REQUIRE(opened.has_value());
+  ThreadPool pool(2);
+  NoProgress progress;
+  const results::Results r = pipeline::run_check(**opened, {}, pool, progress, {});
+  Found found;
+  for (const Finding& f : r.findings) {
+    CHECK_FALSE(f.message.empty());
+    CHECK_FALSE(f.where.empty());
+    Severity& s = found.try_emplace(f.code, f.severity).first->second;
+    s = std::max(s, f.severity);
+  }
+  return found;
+}
+
+std::shared_ptr<const json::Document> manifest() {
+  auto read = testing::read_json(std::string(CKPT_RULE_FIXTURES) + "/manifest.json");
+  REQUIRE_MESSAGE(read != nullptr, "run ctest, or fixtures/rules/make.py");
+  return read;
+}
+
+}  // namespace
+
+TEST_CASE("every rule that `check` runs has a bad and a good fixture, and every fixture a rule") {
+  const auto read = manifest();
+  for (const Rule* r : all_rules()) {
+    if (r->needs == Needs::forward) continue;  // gates of `kl`: tests/pipeline
+    CAPTURE(std::string(r->code));
+    CHECK(read->root().find(r->code).is(json::Kind::object));
+  }
+  read->root().each_member([](const json::Member& m) {
+    CAPTURE(std::string(m.name));
+    CHECK(find_rule(m.name) != nullptr);
+  });
+}
+
+TEST_CASE("`bad` fires its own code, and others above info only where the fixture says why") {
+  const auto read = manifest();
+  read->root().each_member([](const json::Member& m) {
+    const std::string code(m.name);
+    CAPTURE(code);
+    const Found found = check(std::string(*m.value.find("bad").string()));
+    CHECK(found.contains(code));
+    std::set<std::string> also;
+    m.value.find("also").each_member([&](const json::Member& a) {
+      also.emplace(a.name);
+      CHECK(a.value.string().value_or("").size() > 10);
+    });
+    for (const auto& [other, severity] : found) {
+      if (other == code || severity == Severity::info) continue;
+      CAPTURE(other);
+      CHECK(also.erase(other) == 1);
+    }
+    for (const std::string& stale : also) {
+      CAPTURE(stale);
+      CHECK(found.contains(stale));
+    }
+  });
+}
+
+TEST_CASE("`good` is silent above info, and its own rule altogether") {
+  const auto read = manifest();
+  std::map<std::string, Found> seen;
+  read->root().each_member([&seen](const json::Member& m) {
+    const std::string code(m.name);
+    const std::string folder(*m.value.find("good").string());
+    CAPTURE(code);
+    CAPTURE(folder);
+    const auto [it, fresh] = seen.try_emplace(folder);
+    if (fresh) it->second = check(folder);
+    CHECK_FALSE(it->second.contains(code));
+    for (const auto& [other, severity] : it->second) {
+      CAPTURE(other);
+      CHECK(severity == Severity::info);
+    }
+  });
+}
+
+}  // namespace ckpt::rules
