@@ -38,7 +38,7 @@ std::vector<Role> roles_of(const OpenedRepo& o) {
       Role& role = roles[static_cast<std::size_t>(s.tensor[k])];
       if (role.module >= 0) continue;
       role = {static_cast<std::int32_t>(m), static_cast<Member>(k), 1};
-      const Shape& shape = o.checkpoint.tensors()[static_cast<std::size_t>(s.tensor[k])].shape;
+      const auto& shape = o.checkpoint.tensors()[static_cast<std::size_t>(s.tensor[k])].shape;
       if (s.spelling == arch::Spelling::stacked && !shape.empty()) role.slices = shape[0];
     }
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "validator/base/limits.h"
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
@@ -62,6 +63,21 @@ const ValueFact* fact_of(const RuleInput& in, std::int32_t tensor) {
   const auto it =
       std::ranges::lower_bound(facts, static_cast<std::uint32_t>(tensor), {}, &ValueFact::tensor);
   return it != facts.end() && it->tensor == static_cast<std::uint32_t>(tensor) ? &*it : nullptr;
+}
+
+std::optional<Sibling> scale_level(const RuleInput& in, std::uint32_t module) {
+  const quant::Stored& s = in.stored->modules[module];
+  for (const auto member : {quant::Member::scales, quant::Member::weight_scale}) {
+    const ValueFact* f = fact_of(in, s.at(member));
+    if (f == nullptr || f->elements == 0) continue;
+    return Sibling{f->tensor, f->sum_of_magnitudes / static_cast<double>(f->elements)};
+  }
+  return std::nullopt;
+}
+
+bool is_words(const RuleInput& in, const ValueFact& fact) {
+  const std::string_view name = in.checkpoint->tensors()[fact.tensor].name;
+  return fact.code_bits != 0 && !name.ends_with("qzeros");
 }
 
 std::vector<Sibling> outliers(std::vector<Sibling> siblings, double factor) {

@@ -2,6 +2,7 @@
 // What the rules about stored values share.
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,12 @@ struct Sibling {
   std::uint32_t tensor = 0;
   double value = 0;
 };
+
+/// The mean magnitude of a module's scales, when they were read.
+[[nodiscard]] std::optional<Sibling> scale_level(const RuleInput& in, std::uint32_t module);
+
+/// True when the fact is about packed words, not about zero points.
+[[nodiscard]] bool is_words(const RuleInput& in, const ValueFact& fact);
 
 /// Siblings whose value is more than `factor` times, or less than 1/`factor` of, the median of all,
 /// and more than 20 robust deviations of the logarithm from it.
