@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "validator/base/bits.h"
@@ -23,7 +24,7 @@ using rules::ValueFact;
 /// What a tensor is to the scan.
 struct Role {
   std::int32_t module = -1;
-  Member member = Member::other;
+  std::optional<Member> member;
   std::uint64_t slices = 1;  ///< experts stacked in the tensor
 };
 
