@@ -9,6 +9,21 @@
 
 namespace ckpt::rules {
 
+std::vector<std::uint32_t> packed_modules(const RuleInput& in) {
+  std::vector<std::uint32_t> out;
+  for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
+    if (quant::is_quantized(in.stored->modules[i].format)) out.push_back(i);
+  }
+  return out;
+}
+
+const loaders::LoadPlan* plan_of(const RuleInput& in, loaders::Loader loader) {
+  for (const loaders::LoadPlan& p : in.plans) {
+    if (p.loader == loader && p.predicted && p.refused.empty()) return &p;
+  }
+  return nullptr;
+}
+
 void report_quantized_class(const RuleInput& in, const Emit& emit, arch::ModuleClass cls,
                             bool with_effects, const std::string& fix) {
   if (in.stored == nullptr) return;

@@ -8,6 +8,12 @@
 
 namespace ckpt::rules {
 
+/// All modules stored quantized.
+[[nodiscard]] std::vector<std::uint32_t> packed_modules(const RuleInput& in);
+
+/// The plan of a loader, or null when it is not predicted or the config is refused as a whole.
+[[nodiscard]] const loaders::LoadPlan* plan_of(const RuleInput& in, loaders::Loader loader);
+
 /// Emits one finding when modules of `cls` are stored quantized.
 void report_quantized_class(const RuleInput& in, const Emit& emit, arch::ModuleClass cls,
                             bool with_effects, const std::string& fix);

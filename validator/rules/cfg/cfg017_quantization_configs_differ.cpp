@@ -62,7 +62,7 @@ extern const Rule kCFG017;
 const Rule kCFG017{
     .code = "CFG017",
     .name = "quantization-configs-differ",
-    .severity = results::Severity::warning,
+    .severity = results::Severity::info,
     .repairable = true,
     .what = "`quantization_config.json` says what the block in config.json says.",
     .why =

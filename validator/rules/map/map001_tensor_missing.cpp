@@ -1,4 +1,4 @@
-#include "validator/rules/places.h"
+#include "validator/rules/map/layers.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,13 @@ namespace ckpt::rules {
 namespace {
 
 /// Not stored because of something that has a rule of its own.
-bool explained(const RuleInput& in, const arch::Module& m, bool counts_differ) {
+bool explained(const RuleInput& in, const arch::Module& m, bool counts_differ,
+               const std::set<int>& wrong_kind) {
   if (m.cls == arch::ModuleClass::mtp) return true;  // MAP009
+  const bool attention = m.name.find("_attn.") != std::string::npos;
+  if (attention && m.cls != arch::ModuleClass::vision && wrong_kind.contains(m.layer)) {
+    return true;  // MAP023
+  }
   if (m.cls != arch::ModuleClass::routed_expert) return false;
   return counts_differ ||
          in.stored->spellings[static_cast<std::size_t>(arch::Spelling::per_expert)] != 0;
@@ -17,10 +22,12 @@ void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr || in.checkpoint->incomplete()) return;
   std::uint64_t on_disk = 0;
   const bool counts_differ = expert_count_differs(in, on_disk);
+  const std::set<int> wrong_kind = layers_of_wrong_kind(in);
   ModulesByClass found;
   for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
     const arch::Module& m = in.blueprint->modules()[i];
-    if (in.stored->modules[i].format != quant::Format::absent || explained(in, m, counts_differ))
+    if (in.stored->modules[i].format != quant::Format::absent ||
+        explained(in, m, counts_differ, wrong_kind))
       continue;
     found[m.cls].push_back(i);
   }

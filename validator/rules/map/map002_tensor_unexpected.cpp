@@ -1,4 +1,4 @@
-#include "validator/rules/places.h"
+#include "validator/rules/map/layers.h"
 
 #include <fmt/format.h>
 
@@ -7,22 +7,28 @@
 namespace ckpt::rules {
 namespace {
 
-bool explained(const RuleInput& in, const quant::Stranger& s, bool counts_differ) {
+bool explained(const RuleInput& in, const quant::Stranger& s, bool counts_differ,
+               const std::set<int>& wrong_kind) {
   const arch::Placement& p = s.placement;
   const std::string_view name = in.checkpoint->tensors()[s.tensor].name;
   if (name.starts_with("mtp.")) return true;  // MAP009
   if (name == "lm_head.weight" && in.config->text.tie_word_embeddings) return true;
+  if (name.find("_attn.") != std::string_view::npos && wrong_kind.contains(p.layer)) {
+    return true;  // MAP023
+  }
   return counts_differ && p.text && p.spelling != arch::Spelling::plain && p.expert >= 0;
 }
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
   std::uint64_t on_disk = 0;
-  const bool counts_differ = expert_count_differs(in, on_disk);
+  const bool counts_differ =
+      expert_count_differs(in, on_disk) || !layers_with_other_counts(in).empty();
+  const std::set<int> wrong_kind = layers_of_wrong_kind(in);
   Draft draft;
   draft.count = 0;
   for (const quant::Stranger& s : in.stored->strangers) {
-    if (explained(in, s, counts_differ)) continue;
+    if (explained(in, s, counts_differ, wrong_kind)) continue;
     if (draft.count++ == 0) draft.subject = shown(in.checkpoint->tensors()[s.tensor].name);
     add_place(draft, at_tensor(in, s.tensor));
   }

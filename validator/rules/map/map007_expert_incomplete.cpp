@@ -1,4 +1,4 @@
-#include "validator/rules/places.h"
+#include "validator/rules/map/layers.h"
 
 #include <fmt/format.h>
 
@@ -12,12 +12,18 @@ void run(const RuleInput& in, const Emit& emit) {
   std::uint64_t on_disk = 0;
   if (expert_count_differs(in, on_disk)) return;
   if (in.stored->spellings[static_cast<std::size_t>(arch::Spelling::per_expert)] == 0) return;
+  const std::map<int, std::uint64_t> other_counts = layers_with_other_counts(in);
   std::vector<std::uint32_t> missing;
   std::set<std::pair<int, int>> experts;
   for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
     const arch::Module& m = in.blueprint->modules()[i];
     if (m.cls != arch::ModuleClass::routed_expert) continue;
     if (in.stored->modules[i].format != quant::Format::absent) continue;
+    // A layer that is short of experts has a finding of its own.
+    const auto other = other_counts.find(m.layer);
+    if (other != other_counts.end() && static_cast<std::uint64_t>(m.expert) >= other->second) {
+      continue;
+    }
     missing.push_back(i);
     experts.emplace(m.layer, m.expert);
   }

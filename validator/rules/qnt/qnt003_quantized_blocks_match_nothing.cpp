@@ -1,5 +1,5 @@
 #include "validator/rules/edits.h"
-#include "validator/rules/places.h"
+#include "validator/rules/shared_runs.h"
 
 #include <fmt/format.h>
 
@@ -17,7 +17,7 @@ void run(const RuleInput& in, const Emit& emit) {
     const bool hits = std::ranges::any_of(in.blueprint->modules(), [&b](const arch::Module& m) {
       return std::string_view(m.name).starts_with(b.text);
     });
-    if (hits || b.text.empty() || b.text.starts_with("mtp")) continue;
+    if (hits || b.text.empty() || b.text.starts_with("mtp") || b.text.starts_with(' ')) continue;
     Draft draft;
     draft.message =
         fmt::format("the block `{}` is the beginning of no module name", shown(b.text, 60));
@@ -26,11 +26,7 @@ void run(const RuleInput& in, const Emit& emit) {
     w.note =
         fmt::format("modules of this class begin with `{}layers`", in.blueprint->text_prefix());
     draft.where.push_back(std::move(w));
-    std::vector<std::uint32_t> packed;
-    for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
-      if (quant::is_quantized(in.stored->modules[i].format)) packed.push_back(i);
-    }
-    draft.effects = effects_on(in, packed);
+    draft.effects = effects_on(in, packed_modules(in));
     draft.fix = fmt::format("write \"{}layers\"", in.blueprint->text_prefix());
     draft.edits.push_back(
         replace_value(q.file, b.place, json::quoted(in.blueprint->text_prefix() + "layers")));

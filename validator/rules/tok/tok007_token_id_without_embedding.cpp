@@ -26,6 +26,9 @@ void run(const RuleInput& in, const Emit& emit) {
     std::string_view content;
   };
 
+  Draft draft;
+  draft.count = 0;
+  draft.severity = results::Severity::info;
   for (const Special& s :
        {Special{"image_token_id", "<|image_pad|>"}, Special{"video_token_id", "<|video_pad|>"},
         Special{"vision_start_token_id", "<|vision_start|>"},
@@ -34,18 +37,20 @@ void run(const RuleInput& in, const Emit& emit) {
     const auto id = field.integer();
     const auto known = token_id(in, s.content);
     if (!in.config->vision || !id || !known || *id == *known) continue;
-    Draft draft;
-    draft.message =
-        fmt::format("`{}` is {}, the tokenizer has `{}` at {}", s.field, *id, s.content, *known);
-    draft.subject = std::string(s.field);
-    draft.where.push_back(at_json("config.json", "/" + std::string(s.field), field));
-    // An id beyond the tokenizer says that tokenizer.json is a part of the real one.
-    if (*id > largest) draft.severity = results::Severity::info;
-    draft.effects = {
-        {"images", results::LoaderState::wrong_output, "are put where the model does not look"}};
-    draft.fix = "take tokenizer and config from the same base model";
-    emit(std::move(draft));
+    if (draft.count++ == 0) {
+      draft.message =
+          fmt::format("`{}` is {}, the tokenizer has `{}` at {}", s.field, *id, s.content, *known);
+      draft.subject = std::string(s.field);
+    }
+    add_place(draft, at_json("config.json", "/" + std::string(s.field), field));
+    // Ids beyond the tokenizer say that tokenizer.json is a part of the real one.
+    if (*id <= largest) draft.severity = results::Severity::error;
   }
+  if (draft.count == 0) return;
+  draft.effects = {
+      {"images", results::LoaderState::wrong_output, "are put where the model does not look"}};
+  draft.fix = "take tokenizer and config from the same base model";
+  emit(std::move(draft));
 }
 
 }  // namespace
