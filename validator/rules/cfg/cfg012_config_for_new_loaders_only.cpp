@@ -21,7 +21,6 @@ void run(const RuleInput& in, const Emit& emit) {
   draft.effects.push_back({"transformers 4 and older engines", results::LoaderState::wrong_output,
                            "take float32, or a rotary base of 10000"});
   draft.fix = "write both spellings when older loaders matter";
-  draft.repairable = true;
   emit(std::move(draft));
 }
 
@@ -32,7 +31,6 @@ const Rule kCFG012{
     .code = "CFG012",
     .name = "config-for-new-loaders-only",
     .severity = results::Severity::info,
-    .repairable = true,
     .what =
         "`torch_dtype` stands beside `dtype`, and a flat `rope_theta` beside `rope_parameters`.",
     .why =

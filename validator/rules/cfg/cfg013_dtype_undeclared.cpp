@@ -1,4 +1,5 @@
 #include "validator/rules/documents.h"
+#include "validator/rules/edits.h"
 
 namespace ckpt::rules {
 namespace {
@@ -10,7 +11,7 @@ void run(const RuleInput& in, const Emit& emit) {
   draft.subject = "dtype";
   draft.where.push_back(at_json("config.json", "", config_root(in)));
   draft.fix = "write \"dtype\": \"bfloat16\"";
-  draft.repairable = true;
+  draft.edits.push_back(set_member("config.json", config_root(in), "dtype", "\"bfloat16\""));
   emit(std::move(draft));
 }
 

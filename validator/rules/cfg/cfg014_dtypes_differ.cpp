@@ -28,7 +28,6 @@ void run(const RuleInput& in, const Emit& emit) {
     draft.subject = shown(f.pointer);
     draft.where.push_back(at_json("config.json", shown(f.pointer), f.member.value));
     draft.fix = "write one dtype everywhere";
-    draft.repairable = true;
     emit(std::move(draft));
     return;
   }
@@ -41,7 +40,6 @@ const Rule kCFG014{
     .code = "CFG014",
     .name = "dtypes-differ",
     .severity = results::Severity::warning,
-    .repairable = true,
     .what = "All declared dtypes of config.json are the same.",
     .why =
         "`dtype` and `torch_dtype`, at the top, in text_config and in vision_config, are read "

@@ -14,7 +14,6 @@ void report(const Emit& emit, std::string message, results::Location place,
   draft.effects = {effect};
   draft.effects.push_back({"vllm", effect.state, effect.text});
   draft.fix = "move the fields into `rope_parameters` of the text config";
-  draft.repairable = true;
   emit(std::move(draft));
 }
 
@@ -45,7 +44,6 @@ const Rule kCFG015{
     .code = "CFG015",
     .name = "rope-scaling-replaces-parameters",
     .severity = results::Severity::error,
-    .repairable = true,
     .what =
         "`rope_scaling` does not hide the base frequency of `rope_parameters`, and stands where"
         " it is read.",

@@ -27,7 +27,6 @@ void run(const RuleInput& in, const Emit& emit) {
     return;
   }
   draft.fix = fmt::format("write {} in both places", head ? "false" : "true");
-  draft.repairable = true;
   emit(std::move(draft));
 }
 
@@ -38,7 +37,6 @@ const Rule kCFG016{
     .code = "CFG016",
     .name = "tied-embeddings-contradict",
     .severity = results::Severity::error,
-    .repairable = true,
     .what =
         "`tie_word_embeddings` says the same at the top and in text_config, and no "
         "`lm_head.weight` is stored when it is true.",

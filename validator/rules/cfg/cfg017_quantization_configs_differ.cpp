@@ -52,7 +52,6 @@ void run(const RuleInput& in, const Emit& emit) {
   }
   if (draft.count == 0) return;
   draft.fix = "copy the block of config.json to quantization_config.json";
-  draft.repairable = true;
   emit(std::move(draft));
 }
 
@@ -63,7 +62,6 @@ const Rule kCFG017{
     .code = "CFG017",
     .name = "quantization-configs-differ",
     .severity = results::Severity::info,
-    .repairable = true,
     .what = "`quantization_config.json` says what the block in config.json says.",
     .why =
         "All three loaders read config.json and never look at the copy; people and tools do. A "

@@ -20,7 +20,6 @@ void run(const RuleInput& in, const Emit& emit) {
     draft.effects = effects_on(in, packed_modules(in));
     if (!draft.effects.empty()) draft.severity = results::Severity::error;
     draft.fix = "remove the spaces and empty items";
-    draft.repairable = true;
     emit(std::move(draft));
     return;
   }
@@ -33,7 +32,6 @@ const Rule kQNT021{
     .code = "QNT021",
     .name = "block-list-spacing",
     .severity = results::Severity::warning,
-    .repairable = true,
     .what =
         "`block_name_to_quantize` is a flat list, or a comma string without spaces and empty "
         "items.",

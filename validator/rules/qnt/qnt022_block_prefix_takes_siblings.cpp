@@ -39,7 +39,6 @@ void run(const RuleInput& in, const Emit& emit) {
     draft.count = taken;
     draft.where.push_back(at_json(q.file, q.pointer + "/block_name_to_quantize", b.place));
     draft.fix = "list every quantized block, or their common parent";
-    draft.repairable = true;
     emit(std::move(draft));
     return;
   }
@@ -52,7 +51,6 @@ const Rule kQNT022{
     .code = "QNT022",
     .name = "block-prefix-takes-siblings",
     .severity = results::Severity::warning,
-    .repairable = true,
     .what =
         "No item of `block_name_to_quantize` is the beginning of the name of a block that the "
         "list does not mean.",

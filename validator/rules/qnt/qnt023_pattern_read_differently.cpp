@@ -68,7 +68,6 @@ void run(const RuleInput& in, const Emit& emit) {
   add_modules(in, found, draft);
   draft.effects = effects_on(in, found);
   draft.fix = "write the exact names of the modules, or begin the pattern with `.*`";
-  draft.repairable = true;
   emit(std::move(draft));
 }
 
@@ -79,7 +78,6 @@ const Rule kQNT023{
     .code = "QNT023",
     .name = "pattern-read-differently",
     .severity = results::Severity::warning,
-    .repairable = true,
     .what = "Every pattern among the overrides selects the same modules in all loaders.",
     .why =
         "The same key is searched for anywhere in the name (vLLM, transformers), must match the"

@@ -42,7 +42,6 @@ void run(const RuleInput& in, const Emit& emit) {
     draft.effects = effects_on(in, found);
     if (found.empty()) draft.severity = results::Severity::info;
     draft.fix = "begin the pattern with `.*`";
-    draft.repairable = true;
     emit(std::move(draft));
   };
   for (const config::Pattern& p : q.ignore) judge(p, "ignore");
@@ -58,7 +57,6 @@ const Rule kQNT027{
     .code = "QNT027",
     .name = "pattern-anchored-on-hf-prefix",
     .severity = results::Severity::error,
-    .repairable = true,
     .what =
         "Patterns of a compressed-tensors config match under the names that vLLM gives a "
         "vision-language model.",

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "validator/base/text.h"
+#include "validator/rules/edits.h"
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
@@ -50,7 +51,9 @@ void run(const RuleInput& in, const Emit& emit) {
   draft.effects = {{"vllm with the draft head", results::LoaderState::does_not_load,
                     "asks for packed tensors of mtp.*"}};
   draft.fix = "add \"re:.*mtp.*\" to `ignore`";
-  draft.repairable = true;
+  if (const json::Value ignore = q.block.value.find("ignore"); ignore.is(json::Kind::array)) {
+    draft.edits.push_back(add_elements(q.file, ignore, {"\"re:.*mtp.*\""}));
+  }
   emit(std::move(draft));
 }
 

@@ -25,7 +25,6 @@ void run(const RuleInput& in, const Emit& emit) {
   draft.message = fmt::format("{} of {} entries of `ignore` name no module, first `{}`",
                               draft.count, q.ignore.size(), shown(draft.subject, 40));
   draft.fix = "write full module names, or a pattern such as `re:.*visual.*`";
-  draft.repairable = true;
   emit(std::move(draft));
 }
 
@@ -36,7 +35,6 @@ const Rule kQNT035{
     .code = "QNT035",
     .name = "ignore-entry-matches-nothing",
     .severity = results::Severity::warning,
-    .repairable = true,
     .what = "Every plain name in `ignore` of a compressed-tensors config is a module of the model.",
     .why =
         "A plain name must be equal to a module's: a parent (`model.visual`), a wrong prefix or"

@@ -1,4 +1,5 @@
 #include "validator/rules/documents.h"
+#include "validator/rules/edits.h"
 
 namespace ckpt::rules {
 namespace {
@@ -13,7 +14,7 @@ void run(const RuleInput& in, const Emit& emit) {
   draft.effects.push_back({"video input", results::LoaderState::does_not_load,
                            "videos cannot be prepared; vLLM may stop at start"});
   draft.fix = "copy the file from the base model";
-  draft.repairable = true;
+  draft.edits.push_back(copy_from_base("video_preprocessor_config.json"));
   emit(std::move(draft));
 }
 

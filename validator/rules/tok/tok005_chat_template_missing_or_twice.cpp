@@ -1,4 +1,5 @@
 #include "validator/rules/documents.h"
+#include "validator/rules/edits.h"
 
 namespace ckpt::rules {
 namespace {
@@ -19,7 +20,7 @@ void run(const RuleInput& in, const Emit& emit) {
     return;
   }
   draft.fix = "keep one template, that of the base model";
-  draft.repairable = true;
+  if (!file && !key) draft.edits.push_back(copy_from_base("chat_template.jinja"));
   emit(std::move(draft));
 }
 

@@ -14,7 +14,6 @@ void run(const RuleInput& in, const Emit& emit) {
   Draft draft;
   draft.subject = "generation_config.json";
   draft.fix = "list the id of the tokenizer's eos_token in `eos_token_id`";
-  draft.repairable = true;
   if (!in.generation_config.document) {
     draft.message = in.generation_config.present ? "`generation_config.json` cannot be read"
                                                  : "`generation_config.json` is missing";
@@ -50,7 +49,6 @@ const Rule kTOK006{
     .code = "TOK006",
     .name = "stop-token-not-generated-for",
     .severity = results::Severity::warning,
-    .repairable = true,
     .what =
         "generation_config.json exists and its `eos_token_id` holds the tokenizer's end-of-turn"
         " token.",
