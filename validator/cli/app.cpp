@@ -309,7 +309,7 @@ class Program {
   int dispatch() {
     if (json_) global_.format = "json";
     if (explain_->parsed()) return run_explain_command(codes_, json_);
-    if (rules_->parsed()) return run_rules_command(rule_select_, json_);
+    if (rules_->parsed()) return run_rules_command(rule_select_, global_.format);
     if (schema_->parsed()) return print(std::string(reports::results_schema()));
     if (inspect_->parsed()) return run_inspect_command(global_, inspect_args_);
     Interrupt interrupt;

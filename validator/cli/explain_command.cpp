@@ -5,6 +5,7 @@
 
 #include "validator/base/text.h"
 #include "validator/cli/options.h"
+#include "validator/rules/catalogue.h"
 #include "validator/rules/rule.h"
 
 namespace ckpt::cli {
@@ -56,7 +57,9 @@ int run_explain_command(const std::vector<std::string>& codes, bool json) {
   return finish(write_stdout(json ? list.dump(2) + "\n" : out));
 }
 
-int run_rules_command(const std::vector<std::string>& select, bool json) {
+int run_rules_command(const std::vector<std::string>& select, const std::string& format) {
+  if (format == "markdown") return finish(write_stdout(rules::catalogue_markdown()));
+  const bool json = format == "json";
   std::string out;
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const rules::Rule* r : rules::all_rules()) {

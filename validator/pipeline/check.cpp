@@ -8,6 +8,7 @@
 #include "validator/base/text.h"
 #include "validator/loaders/plan.h"
 #include "validator/pipeline/value_scan.h"
+#include "validator/repo/card.h"
 #include "validator/rules/rule.h"
 
 namespace ckpt::pipeline {
@@ -99,7 +100,7 @@ void sort_findings(std::vector<Finding>& findings) {
 }
 
 rules::RuleInput rule_input(const OpenedRepo& o, const CheckOptions& options,
-                            loaders::LoadPlan& intent) {
+                            loaders::LoadPlan& intent, repo::ModelCard& card) {
   rules::RuleInput in;
   in.repo = &o.repo;
   in.checkpoint = &o.checkpoint;
@@ -112,6 +113,11 @@ rules::RuleInput rule_input(const OpenedRepo& o, const CheckOptions& options,
   in.processor_config = side_file(o.repo, "processor_config.json");
   in.quantization_config = side_file(o.repo, "quantization_config.json");
   in.chat_template = text_file(o.repo, "chat_template.jinja");
+  if (auto text = text_file(o.repo, "README.md")) {
+    card.text = *std::move(text);
+    repo::parse_card(card);
+    in.card = &card;
+  }
   if (!o.blueprint) {
     if (o.blueprint_error.kind == ErrorKind::limit) in.blueprint_error = o.blueprint_error.message;
     return in;
@@ -210,7 +216,8 @@ Results run_check(const OpenedRepo& o, const CheckOptions& options, ThreadPool& 
   r.target = target_of(o);
   r.checkpoint = facts_of(o);
   loaders::LoadPlan intent;
-  rules::RuleInput in = rule_input(o, options, intent);
+  repo::ModelCard card;
+  rules::RuleInput in = rule_input(o, options, intent, card);
   rules::ValueFacts values;
   if (options.values.value_or(r.checkpoint.bytes <= kSmallCheckpointBytes)) {
     auto scanned = scan_values(o, pool, progress, stop);
