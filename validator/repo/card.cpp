@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::size_t kLongestLabel = 80;
 constexpr std::size_t kMostCells = 16;
+constexpr std::size_t kMostLines = 20'000;  // no card is longer; what is behind is not read
+constexpr std::size_t kMostRows = 2'000;
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -87,10 +89,11 @@ class Parser {
       return;
     }
     if (front_) return front_matter(text);
+    if (card_.lines.size() >= kMostLines) return;
     const bool fence = t.starts_with("```");
     if (fence) fenced_ = !fenced_;
     card_.lines.push_back({number, text, plain(t), fenced_ || fence});
-    if (fenced_ || fence) return;
+    if (fenced_ || fence || card_.rows.size() >= kMostRows) return;
     if (t.find('|') != std::string_view::npos) return table(number, card_.lines.back().plain);
     header_ = -1;
     item(number, card_.lines.back().plain);

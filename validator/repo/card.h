@@ -31,7 +31,8 @@ struct CardRow {
   bool loose = false;              ///< neither table nor list: the label ends at the first number
 };
 
-/// The card. `lines` point into `text`; movable only before parse.
+/// The card. `lines` point into `text`: it must not move after parse. Lines and rows beyond what
+/// any card has are left out.
 struct ModelCard {
   std::string text;
   std::vector<CardLine> lines;

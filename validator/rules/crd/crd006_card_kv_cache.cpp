@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "validator/base/text.h"
 #include "validator/rules/crd/claims.h"
 
@@ -53,7 +55,7 @@ void run(const RuleInput& in, const Emit& emit) {
       emit(contradiction(in, line.number,
                          fmt::format("the card says {} of KV cache, {} tokens x {} need {}",
                                      shown(sizes[i].quote, 20), contexts[i], sequences,
-                                     bytes_text(static_cast<std::uint64_t>(need))),
+                                     bytes_text(static_cast<std::uint64_t>(std::min(need, 1e18)))),
                          "kv cache"));
       break;
     }

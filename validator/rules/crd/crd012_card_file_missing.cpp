@@ -22,9 +22,12 @@ std::string_view file_name(std::string_view text) {
   return {};
 }
 
+constexpr std::size_t kMostTold = 20;
+
 void run(const RuleInput& in, const Emit& emit) {
   if (in.card == nullptr || !in.repo->single_file().empty()) return;
   bool listed = false;
+  std::size_t told = 0;
   for (const repo::CardLine& line : in.card->lines) {
     const std::string_view p = line.plain;
     const bool heading =
@@ -39,7 +42,7 @@ void run(const RuleInput& in, const Emit& emit) {
       if (!line.fenced && !p.empty() && !p.starts_with("-") && !p.starts_with("|")) listed = false;
       continue;
     }
-    if (in.repo->find(name) != nullptr) continue;
+    if (in.repo->find(name) != nullptr || ++told > kMostTold) continue;
     emit(contradiction(
         in, line.number,
         fmt::format("the card lists `{}`, the repo has no such file", shown(name, 40)),

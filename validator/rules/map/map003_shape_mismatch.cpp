@@ -1,4 +1,4 @@
-#include "validator/rules/places.h"
+#include "validator/rules/same_defect.h"
 
 #include <fmt/format.h>
 
@@ -22,6 +22,7 @@ Shape wanted(const RuleInput& in, const arch::Module& m, const quant::Stored& s)
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
+  SameDefect found;
   std::uint64_t on_disk = 0;
   const bool counts_differ = expert_count_differs(in, on_disk);
   std::set<std::int32_t> seen;
@@ -45,8 +46,9 @@ void run(const RuleInput& in, const Emit& emit) {
         {"vllm", results::LoaderState::does_not_load, "the shapes do not fit"},
         {"transformers", results::LoaderState::wrong_output, "refuses it, or takes it as it is"}};
     draft.fix = "correct the config, or store the tensor with the shape the architecture asks for";
-    emit(std::move(draft));
+    found.add(std::move(draft));
   }
+  found.emit_all(emit);
 }
 
 }  // namespace

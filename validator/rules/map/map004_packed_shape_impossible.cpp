@@ -1,4 +1,4 @@
-#include "validator/rules/places.h"
+#include "validator/rules/same_defect.h"
 
 #include <fmt/format.h>
 
@@ -26,6 +26,7 @@ bool fits(const arch::Module& m, const quant::Stored& s, ShapeView words) {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
+  SameDefect found;
   for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
     const quant::Stored& s = in.stored->modules[i];
     const arch::ModuleClass cls = in.blueprint->modules()[i].cls;
@@ -46,8 +47,9 @@ void run(const RuleInput& in, const Emit& emit) {
         {"vllm", results::LoaderState::does_not_load, "the shapes do not fit"},
         {"transformers", results::LoaderState::wrong_output, "RuntimeError in the forward pass"}};
     draft.fix = "quantize the module again";
-    emit(std::move(draft));
+    found.add(std::move(draft));
   }
+  found.emit_all(emit);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "validator/rules/places.h"
+#include "validator/rules/same_defect.h"
 
 #include <fmt/format.h>
 
@@ -31,6 +31,7 @@ std::array<Wanted, 2> wanted(const arch::Module& m, const quant::Stored& s) {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
+  SameDefect found;
   for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
     const quant::Stored& s = in.stored->modules[i];
     const arch::Module& m = in.blueprint->modules()[i];
@@ -52,9 +53,10 @@ void run(const RuleInput& in, const Emit& emit) {
                        {"transformers", results::LoaderState::wrong_output,
                         "RuntimeError, or wrong zero points"}};
       draft.fix = "quantize the module again";
-      emit(std::move(draft));
+      found.add(std::move(draft));
     }
   }
+  found.emit_all(emit);
 }
 
 }  // namespace

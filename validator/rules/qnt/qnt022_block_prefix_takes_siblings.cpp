@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <set>
 
 #include "validator/base/text.h"
 #include "validator/rules/shared_runs.h"
@@ -8,36 +8,49 @@
 namespace ckpt::rules {
 namespace {
 
+bool ends_in_digit(const std::string& text) {
+  return !text.empty() && text.back() >= '0' && text.back() <= '9';
+}
+
+/// Layers that the list means: named exactly, or by a prefix that does not end in a number.
+std::vector<bool> meant_layers(const std::set<std::string>& blocks, const std::string& stem,
+                               std::size_t layers) {
+  std::vector<bool> meant(layers);
+  for (std::size_t i = 0; i < layers; ++i) {
+    const std::string name = stem + std::to_string(i);
+    meant[i] = blocks.contains(name);
+    for (auto b = blocks.begin(); b != blocks.end() && !meant[i]; ++b) {
+      meant[i] = !b->empty() && !ends_in_digit(*b) && name.starts_with(*b);
+    }
+  }
+  return meant;
+}
+
 void run(const RuleInput& in, const Emit& emit) {
   if (!quantized_by(in, config::QuantMethod::auto_round)) return;
   const config::QuantConfig& q = *in.config->quant;
-  // Layers are what such lists count; a list of other blocks ends in no digit.
   const auto layers = static_cast<std::size_t>(in.config->text.num_hidden_layers);
-  const std::string stem = in.blueprint->text_prefix() + "layers.";
-  const auto listed = [&q](const std::string& name) {
-    return std::ranges::any_of(q.blocks, [&](const config::Pattern& b) {
-      return b.text == name || name.starts_with(b.text + ".") ||
-             (!b.text.empty() && !std::isdigit(static_cast<unsigned char>(b.text.back())) &&
-              name.starts_with(b.text));
-    });
-  };
   if (q.blocks.size() > 2 * layers + 16) return;  // no list of blocks is longer
-  for (const config::Pattern& b : q.blocks) {
-    if (!b.text.starts_with(stem) || !std::isdigit(static_cast<unsigned char>(b.text.back())))
-      continue;
+  const std::string stem = in.blueprint->text_prefix() + "layers.";
+  std::set<std::string> blocks;
+  for (const config::Pattern& b : q.blocks) blocks.insert(b.text);
+  const std::vector<bool> meant = meant_layers(blocks, stem, layers);
+  for (const std::string& b : blocks) {
+    if (!b.starts_with(stem) || !ends_in_digit(b)) continue;
     std::size_t taken = 0;
     std::string first;
     for (std::size_t i = 0; i < layers; ++i) {
       const std::string name = stem + std::to_string(i);
-      if (name == b.text || !name.starts_with(b.text) || listed(name)) continue;
+      if (meant[i] || !name.starts_with(b)) continue;
       if (taken++ == 0) first = name;
     }
     if (taken == 0) continue;
     Draft draft;
-    draft.message = fmt::format("the block `{}` also takes `{}`", shown(b.text, 30), first);
-    draft.subject = shown(b.text);
+    draft.message = fmt::format("the block `{}` also takes `{}`", shown(b, 30), first);
+    draft.subject = shown(b);
     draft.count = taken;
-    draft.where.push_back(at_json(q.file, q.pointer + "/block_name_to_quantize", b.place));
+    draft.where.push_back(at_json(q.file, q.pointer + "/block_name_to_quantize",
+                                  q.block.value.find("block_name_to_quantize")));
     draft.fix = "list every quantized block, or their common parent";
     emit(std::move(draft));
     return;

@@ -27,6 +27,18 @@ Patterns patterns_of(const config::QuantConfig& q) {
   return p;
 }
 
+constexpr std::uint64_t kMostTold = 20;
+
+/// One that takes whole experts, up and down included, means what it says.
+bool takes_up(const RuleInput& in, const std::string& pattern) {
+  const loaders::PatternSet one({pattern}, loaders::Anchor::search);
+  for (const arch::Module& m : in.blueprint->modules()) {
+    if (m.layer > 3) break;
+    if (m.expert <= 0 && m.name.ends_with("up_proj") && one.first_match(m.name) >= 0) return true;
+  }
+  return false;
+}
+
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr || !in.config->quant) return;
   Patterns p = patterns_of(*in.config->quant);
@@ -43,24 +55,20 @@ void run(const RuleInput& in, const Emit& emit) {
       set.mark_matches(m.name, projections);
     }
   }
-  for (std::size_t i = 0; i < p.texts.size(); ++i) {
-    if (!gates[i] || !projections[i]) continue;
-    // One that takes whole experts, up and down included, means what it says.
-    const loaders::PatternSet one({p.texts[i]}, loaders::Anchor::search);
-    bool up = false;
-    for (const arch::Module& m : in.blueprint->modules()) {
-      if (m.expert <= 0 && m.name.ends_with("up_proj") && one.first_match(m.name) >= 0) up = true;
-      if (up || m.layer > 3) break;
+  Draft draft;
+  draft.count = 0;
+  for (std::size_t i = 0; i < p.texts.size() && draft.count < kMostTold; ++i) {
+    if (!gates[i] || !projections[i] || takes_up(in, p.texts[i])) continue;
+    if (draft.count++ == 0) {
+      draft.message = fmt::format("the pattern `{}` takes gates and gate projections alike",
+                                  shown(p.texts[i], 40));
+      draft.subject = shown(p.texts[i]);
     }
-    if (up) continue;
-    Draft draft;
-    draft.message = fmt::format("the pattern `{}` takes gates and gate projections alike",
-                                shown(p.texts[i], 40));
-    draft.subject = shown(p.texts[i]);
-    draft.where.push_back(p.places[i]);
-    draft.fix = "end the pattern where the name ends: `.*mlp\\.gate$`";
-    emit(std::move(draft));
+    add_place(draft, std::move(p.places[i]));
   }
+  if (draft.count == 0) return;
+  draft.fix = "end the pattern where the name ends: `.*mlp\\.gate$`";
+  emit(std::move(draft));
 }
 
 }  // namespace

@@ -6,6 +6,24 @@
 namespace ckpt::rules {
 namespace {
 
+constexpr std::size_t kMostModules = 500;
+constexpr std::size_t kMostPlaces = 20;
+
+/// Patterns that begin with the name of the HF model.
+struct Anchored {
+  std::vector<std::string> texts;
+  std::vector<const config::Pattern*> places;
+};
+
+void note(Anchored& patterns, const config::Pattern& p) {
+  std::string_view text = p.text;
+  if (!text.starts_with("re:")) return;
+  text.remove_prefix(text.starts_with("re:^") ? 4 : 3);
+  if (!text.starts_with("model")) return;
+  patterns.texts.push_back(p.text.substr(3));
+  patterns.places.push_back(&p);
+}
+
 void run(const RuleInput& in, const Emit& emit) {
   if (!quantized_by(in, config::QuantMethod::compressed_tensors) ||
       in.config->model_class != config::ModelClass::conditional_generation) {
@@ -23,31 +41,39 @@ void run(const RuleInput& in, const Emit& emit) {
         wrong.push_back(i);
     }
   }
-  const auto judge = [&](const config::Pattern& p, const char* list) {
-    std::string_view text = p.text;
-    if (!text.starts_with("re:")) return;
-    text.remove_prefix(text.starts_with("re:^") ? 4 : 3);
-    if (!text.starts_with("model")) return;
-    const loaders::PatternSet set({p.text.substr(3)}, loaders::Anchor::start);
-    std::vector<std::uint32_t> found;
-    for (const std::uint32_t m : wrong) {
-      if (set.first_match(in.blueprint->modules()[m].name) >= 0) found.push_back(m);
-    }
-    Draft draft;
-    draft.message =
-        fmt::format("`{}` never matches in vLLM, which renames the modules", shown(p.text, 40));
-    draft.subject = shown(p.text);
-    draft.where.push_back(at_json(q.file, q.pointer + "/" + list, p.place));
-    draft.count = std::max<std::uint64_t>(found.size(), 1);
-    draft.effects = effects_on(in, found);
-    if (found.empty()) draft.severity = results::Severity::info;
-    draft.fix = "begin the pattern with `.*`";
-    emit(std::move(draft));
-  };
-  for (const config::Pattern& p : q.ignore) judge(p, "ignore");
+  Anchored patterns;
+  for (const config::Pattern& p : q.ignore) note(patterns, p);
   for (const config::ConfigGroup& g : q.groups) {
-    for (const config::Pattern& p : g.targets) judge(p, "config_groups");
+    for (const config::Pattern& p : g.targets) note(patterns, p);
   }
+  if (patterns.texts.empty()) return;
+  const loaders::PatternSet set(patterns.texts, loaders::Anchor::start);
+  std::vector<bool> hits(patterns.texts.size());
+  std::vector<std::uint32_t> found;
+  for (std::size_t i = 0; i < wrong.size() && i < kMostModules; ++i) {
+    if (set.first_match(in.blueprint->modules()[wrong[i]].name) < 0) continue;
+    set.mark_matches(in.blueprint->modules()[wrong[i]].name, hits);
+    found.push_back(wrong[i]);
+  }
+  Draft draft;
+  draft.count = 0;
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    // Those that change something come alone; without any, the rest is information.
+    if (hits[i] == found.empty()) continue;
+    if (draft.count++ == 0) {
+      draft.subject = shown(patterns.places[i]->text);
+      draft.message = fmt::format("`{}` never matches in vLLM, which renames the modules",
+                                  shown(draft.subject, 40));
+    }
+    if (draft.where.size() < kMostPlaces) {
+      add_place(draft, at_json(q.file, q.pointer, patterns.places[i]->place));
+    }
+  }
+  if (draft.count == 0) return;
+  draft.effects = effects_on(in, found);
+  if (found.empty()) draft.severity = results::Severity::info;
+  draft.fix = "begin the pattern with `.*`";
+  emit(std::move(draft));
 }
 
 }  // namespace

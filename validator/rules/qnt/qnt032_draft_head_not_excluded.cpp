@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "validator/base/text.h"
 #include "validator/rules/edits.h"
@@ -17,11 +18,6 @@ std::vector<std::string> regexes(const std::vector<config::Pattern>& patterns) {
   return out;
 }
 
-bool named(const std::vector<config::Pattern>& patterns, std::string_view name) {
-  return std::ranges::any_of(
-      patterns, [name](const config::Pattern& p) { return p.text == name || p.text == "Linear"; });
-}
-
 void run(const RuleInput& in, const Emit& emit) {
   if (!quantized_by(in, config::QuantMethod::compressed_tensors)) return;
   const config::QuantConfig& q = *in.config->quant;
@@ -30,15 +26,18 @@ void run(const RuleInput& in, const Emit& emit) {
     std::ranges::copy(g.targets, std::back_inserter(targets));
   const loaders::PatternSet take(regexes(targets), loaders::Anchor::start);
   const loaders::PatternSet leave(regexes(q.ignore), loaders::Anchor::start);
+  std::set<std::string_view> left;
+  for (const config::Pattern& p : q.ignore) left.insert(p.text);
+  std::set<std::string_view> taken;
+  for (const config::Pattern& p : targets) taken.insert(p.text);
   std::vector<std::uint32_t> found;
   for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
     const arch::Module& m = in.blueprint->modules()[i];
     if (m.cls != arch::ModuleClass::mtp || !m.linear || m.name.ends_with(".gate")) continue;
     if (in.stored->modules[i].format != quant::Format::plain) continue;
-    if (leave.first_match(m.name) >= 0 ||
-        std::ranges::any_of(q.ignore, [&m](const config::Pattern& p) { return p.text == m.name; }))
-      continue;
-    if (take.first_match(m.name) >= 0 || named(targets, m.name)) found.push_back(i);
+    if (leave.first_match(m.name) >= 0 || left.contains(m.name)) continue;
+    const bool named = taken.contains(m.name) || taken.contains("Linear");
+    if (named || take.first_match(m.name) >= 0) found.push_back(i);
   }
   if (found.empty()) return;
   Draft draft;
