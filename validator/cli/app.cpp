@@ -121,6 +121,7 @@ class Program {
   std::vector<std::string> rule_select_;
   std::string schema_name_ = "results";
   bool json_ = false;
+  bool rule_markdown_ = false;
   bool version_ = false;
   CLI::App* check_ = nullptr;
   CLI::App* kl_ = nullptr;
@@ -301,6 +302,7 @@ class Program {
     explain_ = app_.add_subcommand("explain", "What a code means, why it matters, how to fix it");
     explain_->add_option("CODE", codes_, "Codes such as QNT004")->required();
     rules_ = app_.add_subcommand("rules", "The catalogue of rules");
+    rules_->add_flag("--markdown", rule_markdown_, "All of it as one Markdown page");
     rules_->add_option("--select", rule_select_, "Only these codes or prefixes")->delimiter(',');
     schema_ = app_.add_subcommand("schema", "JSON Schema of the results");
     schema_->add_option("NAME", schema_name_, "results")->check(CLI::IsMember({"results"}));
@@ -309,7 +311,7 @@ class Program {
   int dispatch() {
     if (json_) global_.format = "json";
     if (explain_->parsed()) return run_explain_command(codes_, json_);
-    if (rules_->parsed()) return run_rules_command(rule_select_, global_.format);
+    if (rules_->parsed()) return run_rules_command(rule_select_, json_, rule_markdown_);
     if (schema_->parsed()) return print(std::string(reports::results_schema()));
     if (inspect_->parsed()) return run_inspect_command(global_, inspect_args_);
     Interrupt interrupt;

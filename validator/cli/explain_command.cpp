@@ -57,9 +57,8 @@ int run_explain_command(const std::vector<std::string>& codes, bool json) {
   return finish(write_stdout(json ? list.dump(2) + "\n" : out));
 }
 
-int run_rules_command(const std::vector<std::string>& select, const std::string& format) {
-  if (format == "markdown") return finish(write_stdout(rules::catalogue_markdown()));
-  const bool json = format == "json";
+int run_rules_command(const std::vector<std::string>& select, bool json, bool markdown) {
+  if (markdown) return finish(write_stdout(rules::catalogue_markdown()));
   std::string out;
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const rules::Rule* r : rules::all_rules()) {

@@ -115,8 +115,8 @@ struct FixArgs {
 [[nodiscard]] int run_kl_command(const GlobalOptions& global, const KlArgs& args,
                                  Interrupt& interrupt);
 [[nodiscard]] int run_explain_command(const std::vector<std::string>& codes, bool json);
-[[nodiscard]] int run_rules_command(const std::vector<std::string>& select,
-                                    const std::string& format);
+[[nodiscard]] int run_rules_command(const std::vector<std::string>& select, bool json,
+                                    bool markdown);
 
 /// Renders `results` in every format asked for. Returns the exit code: the largest one of the
 /// results, or 2 when something could not be written.

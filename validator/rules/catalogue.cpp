@@ -29,7 +29,7 @@ std::string_view reads(const Rule& rule) {
 
 std::string catalogue_markdown() {
   std::string out =
-      "# Rules\n\nWritten by `ckpt-check rules --format markdown`; a test says when it is not "
+      "# Rules\n\nWritten by `ckpt-check rules --markdown`; a test says when it is not "
       "current. "
       "`ckpt-check explain CODE` shows\none of them.\n\n"
       "| code | name | severity | reads | repair |\n|---|---|---|---|---|\n";
