@@ -44,6 +44,9 @@ struct Bytes {
 [[nodiscard]] Draft contradiction(const RuleInput& in, std::uint32_t line, std::string message,
                                   std::string subject);
 
+/// An Emit that passes on the first 20 findings: a card may contradict itself in every line.
+[[nodiscard]] Emit first_ones(const Emit& emit);
+
 /// The one number that a row states; none when a row without columns holds several.
 [[nodiscard]] std::optional<double> stated(const repo::CardRow& row);
 

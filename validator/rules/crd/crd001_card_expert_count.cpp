@@ -13,7 +13,8 @@ void compare(const RuleInput& in, const Emit& emit, const repo::CardRow& row,
                      fmt::format("{} {}", row.label, what)));
 }
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || !in.config->supported || !in.config->text.moe) return;
   const config::TextConfig& t = in.config->text;
   for (const repo::CardRow& row : in.card->rows) {

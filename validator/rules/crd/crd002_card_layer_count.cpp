@@ -7,7 +7,8 @@
 namespace ckpt::rules {
 namespace {
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || !in.config->supported) return;
   const auto& types = in.config->text.layer_types;
   const auto layers = static_cast<std::int64_t>(types.size());

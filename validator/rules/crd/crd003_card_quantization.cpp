@@ -28,7 +28,8 @@ Schemes schemes_of(const config::QuantConfig& q) {
   return s;
 }
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || !in.config->quant) return;
   const Schemes s = schemes_of(*in.config->quant);
   const auto compare = [&](const repo::CardRow& row, double claimed,

@@ -6,7 +6,8 @@
 namespace ckpt::rules {
 namespace {
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || !in.config->vision || in.checkpoint->incomplete()) return;
   double bytes = 0;
   double tensors = 0;

@@ -39,7 +39,8 @@ double bytes_per_token(const config::TextConfig& t, bool one_byte) {
          (one_byte ? 1 : 2);
 }
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || !in.config->supported) return;
   std::vector<double> contexts;
   for (const repo::CardLine& line : in.card->lines) {

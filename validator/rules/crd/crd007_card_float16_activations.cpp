@@ -7,7 +7,8 @@
 namespace ckpt::rules {
 namespace {
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || !in.config->supported) return;
   const auto& types = in.config->text.layer_types;
   if (std::ranges::find(types, config::LayerType::linear_attention) == types.end()) return;

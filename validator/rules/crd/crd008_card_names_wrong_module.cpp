@@ -15,7 +15,8 @@ bool calls_it_the_router(std::string_view p) {
          p.find("router gate tensors") != std::string_view::npos;
 }
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || !in.config->supported || !in.config->text.moe) return;
   bool engine = false;
   for (const repo::CardLine& line : in.card->lines) {

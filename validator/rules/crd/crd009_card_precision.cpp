@@ -78,7 +78,8 @@ void judge(const RuleInput& in, const Emit& emit, std::uint32_t line, std::strin
   }
 }
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || in.stored == nullptr) return;
   for (const repo::CardRow& row : in.card->rows) {
     const bool alternative =

@@ -5,7 +5,8 @@
 namespace ckpt::rules {
 namespace {
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || in.stored == nullptr || in.checkpoint->incomplete()) return;
   double actual = 0;
   for (std::size_t i = 0; i < in.stored->modules.size(); ++i) {

@@ -5,7 +5,8 @@
 namespace ckpt::rules {
 namespace {
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || !in.config->supported) return;
   const config::TextConfig& t = in.config->text;
   double limit = static_cast<double>(t.max_position_embeddings);

@@ -24,7 +24,8 @@ std::string_view file_name(std::string_view text) {
 
 constexpr std::size_t kMostTold = 20;
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || !in.repo->single_file().empty()) return;
   bool listed = false;
   std::size_t told = 0;

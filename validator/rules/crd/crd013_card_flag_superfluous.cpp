@@ -12,7 +12,8 @@ struct Flag {
   bool auto_round_only;
 };
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || !in.config->supported) return;
   const bool auto_round =
       in.config->quant && in.config->quant->method == config::QuantMethod::auto_round;

@@ -5,7 +5,8 @@
 namespace ckpt::rules {
 namespace {
 
-void run(const RuleInput& in, const Emit& emit) {
+void run(const RuleInput& in, const Emit& all) {
+  const Emit emit = first_ones(all);
   if (in.card == nullptr || !quantized_by(in, config::QuantMethod::auto_round)) return;
   const json::Value block = in.config->quant->block.value;
   const auto compare = [&](const repo::CardRow& row, const char* key) {
