@@ -20,8 +20,10 @@ void run(const RuleInput& in, const Emit& emit) {
     const bool known = s.groups == 1 || group == 32 || group == 64 || group == 128;
     if (known && hidden % 128 == 0 && width % std::max<std::uint64_t>(64, group) == 0) return;
     Draft draft;
-    draft.message = fmt::format("experts of {} x {} in groups of {} miss the fast expert kernel",
-                                hidden, width, s.group_size);
+    draft.message =
+        fmt::format("experts of {} x {}, {}, miss the fast expert kernel", hidden, width,
+                    s.group_size > 0 ? fmt::format("groups of {}", s.group_size)
+                                     : std::string("one group a row"));
     draft.subject = in.blueprint->modules()[i].name;
     add_modules(in, {i}, draft);
     draft.effects = {
