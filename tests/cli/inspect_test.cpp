@@ -94,6 +94,16 @@ TEST_CASE("inspect --plan compares with what is stored") {
   CHECK(ran.out.find("asks for .weight, stored are packed tensors") != std::string::npos);
 }
 
+TEST_CASE("inspect --plan transformers adds the keys that a load would report") {
+  const TempDir dir;
+  testing::lay_out_lint_repo("expert-missing", dir);
+  const auto ran = run_program("inspect " + dir.path() + " --plan transformers --json");
+  const Json load = Json::parse(ran.out)["load"];
+  CHECK(load["verdict"] == "random_nonfinite");
+  CHECK(load["missing"].size() == 9);
+  CHECK(load["unexpected"].empty());
+}
+
 TEST_CASE("inspect: exit codes") {
   const TempDir empty;
   const TempDir other;

@@ -1,8 +1,11 @@
+#include <optional>
+
 #include "reports/reports.h"
 #include "validator/base/text.h"
 #include "validator/cli/options.h"
 #include "validator/cli/plan_view.h"
 #include "validator/cli/summary_view.h"
+#include "validator/pipeline/check.h"
 #include "validator/pipeline/opened.h"
 
 namespace ckpt::cli {
@@ -43,7 +46,12 @@ std::string plans_text(const pipeline::OpenedRepo& opened, const PlanSource& sou
     if (which != "all" && which != loaders::loader_name(loader)) continue;
     const loaders::LoadPlan plan =
         loaders::make_plan(loader, opened.config, blueprint, headers ? &*headers : nullptr);
-    const PlanView view{opened.config, blueprint, source.stored, plan};
+    // Only transformers' own report is predicted; without a tensor there is nothing to report on.
+    std::optional<loaders::LoadReport> load;
+    if (loader == loaders::Loader::transformers && source.stored != nullptr) {
+      load = pipeline::load_report(opened, &plan, nullptr);
+    }
+    const PlanView view{opened.config, blueprint, source.stored, plan, load ? &*load : nullptr};
     if (!out.empty()) out += json ? ",\n" : "\n";
     out += json ? plan_json(view) : plan_text(view);
   }

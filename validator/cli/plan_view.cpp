@@ -149,6 +149,30 @@ std::map<LineKey, Line> lines_of(const PlanView& v, std::vector<LineKey>& order)
   return lines;
 }
 
+nlohmann::ordered_json load_json(const loaders::LoadReport& r) {
+  nlohmann::ordered_json out{{"verdict", loaders::verdict_name(r.verdict)},
+                             {"error", text_or_null(r.error)},
+                             {"why", text_or_null(r.why)}};
+  for (const auto& [name, keys] :
+       {std::pair{"missing", &r.missing}, {"unexpected", &r.unexpected}}) {
+    out[name] = nlohmann::ordered_json::array();
+    for (const std::string& key : *keys) out[name].push_back(view_text(key));
+  }
+  return out;
+}
+
+std::string load_text(const loaders::LoadReport& r) {
+  std::string out = fmt::format("  whole load: {}", loaders::verdict_name(r.verdict));
+  if (!r.why.empty()) out += ": " + shown(r.why, 160);
+  for (const auto& [name, keys] :
+       {std::pair{"missing", &r.missing}, {"unexpected", &r.unexpected}}) {
+    if (keys->empty()) continue;
+    out += fmt::format("\n      {} {} key{}, the first {}", with_commas(keys->size()), name,
+                       keys->size() == 1 ? "" : "s", shown(keys->front(), 100));
+  }
+  return out + "\n";
+}
+
 }  // namespace
 
 std::string plan_json(const PlanView& view) {
@@ -196,6 +220,7 @@ std::string plan_json(const PlanView& view) {
     }
   }
   out["modules"] = std::move(modules);
+  if (view.load != nullptr) out["load"] = load_json(*view.load);
   return out.dump(1);
 }
 
@@ -223,6 +248,7 @@ std::string plan_text(const PlanView& view) {
     if (!line.message.empty()) detail += ": " + shown(line.message, 160);
     out += fmt::format("      {}\n", detail);
   }
+  if (view.load != nullptr) out += load_text(*view.load);
   return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "validator/loaders/load_report.h"
 #include "validator/loaders/plan.h"
 #include "validator/quant/stored.h"
 
@@ -15,6 +16,7 @@ struct PlanView {
   const arch::Blueprint& blueprint;
   const quant::StoredModel* stored;
   const loaders::LoadPlan& plan;
+  const loaders::LoadReport* load = nullptr;  ///< of the whole load, where one is predicted
 };
 
 /// JSON text, {loader, version, method, refused?, modules: [...]}; see `inspect --help`.

@@ -106,6 +106,9 @@ void plan_transformers_compressed_tensors(const PlanArgs& args);
 void plan_transformers_awq(const PlanArgs& args);
 void plan_transformers_fp8(const PlanArgs& args);
 
+/// The quantization block that transformers sees: the one in config.json, never a side file.
+[[nodiscard]] const config::QuantConfig* transformers_quant(const config::ModelConfig& config);
+
 /// A decision that is an exception.
 [[nodiscard]] Decision raises(std::string type, std::string text);
 

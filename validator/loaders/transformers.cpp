@@ -104,6 +104,10 @@ std::string auto_round_refusal(const config::QuantConfig& q) {
   if (!q.group_pair.empty()) {
     return "TypeError: '<=' not supported between instances of 'list' and 'int'";
   }
+  if (const json::Value given = q.block.value.find("bits"); given && !given.integer()) {
+    return "ValueError: Only support quantization to [2,3,4,8] bits but found " +
+           std::string(json::kind_name(given.kind()));
+  }
   const std::int64_t bits = q.bits.value_or(4);
   if (bits >= 2 && bits <= 8) return {};
   return fmt::format("ValueError: Only support quantization to [2,3,4,8] bits but found {}", bits);
@@ -118,8 +122,12 @@ void plan_transformers_auto_round(const PlanArgs& args) {
   const std::vector<std::string> blocks = block_prefixes(config, blueprint);
   std::vector<std::string> keys;
   std::vector<bool> is_pattern;
+  // Keys are renamed for the text class together with the list of blocks, when that needs it.
+  const bool renamed = q.blocks.empty() || std::ranges::any_of(q.blocks, [](const auto& b) {
+                         return b.text.starts_with("model.language_model");
+                       });
   for (const config::Override& o : q.overrides) {
-    keys.push_back(for_text_class(o.key, config.model_class));
+    keys.push_back(renamed ? for_text_class(o.key, config.model_class) : o.key);
     // Every key that is not itself a module name is tried as a regular expression.
     is_pattern.push_back(blueprint.find(keys.back()) < 0);
   }
@@ -185,8 +193,12 @@ void plan_transformers_fp8(const PlanArgs& args) {
   });
 }
 
+const config::QuantConfig* transformers_quant(const config::ModelConfig& config) {
+  return config.quant && config.quant->file == "config.json" ? &*config.quant : nullptr;
+}
+
 void plan_transformers(const PlanArgs& args) {
-  if (!args.config.quant) return plan_plain(args.blueprint, args.plan);
+  if (transformers_quant(args.config) == nullptr) return plan_plain(args.blueprint, args.plan);
   switch (args.quant().method) {
     case QuantMethod::auto_round:
       return plan_transformers_auto_round(args);

@@ -88,6 +88,36 @@ results::LoaderOutcome outcome(const loaders::LoadPlan* plan, loaders::Loader lo
   return o;
 }
 
+LoaderState state_of(loaders::LoadVerdict verdict) {
+  using loaders::LoadVerdict;
+  switch (verdict) {
+    case LoadVerdict::fails_load:
+    case LoadVerdict::fails_forward:
+      return LoaderState::does_not_load;
+    case LoadVerdict::random:
+    case LoadVerdict::random_nonfinite:
+      return LoaderState::wrong_weights;
+    case LoadVerdict::nonfinite:
+      return LoaderState::wrong_output;
+    default:
+      // `exits` hangs on the packages of a CPU, and a difference may be the publisher's will.
+      return LoaderState::loads_as_meant;
+  }
+}
+
+/// What the whole load of transformers comes to, where that is worse than the findings say.
+void add_load_report(const OpenedRepo& opened, const rules::RuleInput& in,
+                     const loaders::LoadPlan& plan, results::LoaderOutcome& o) {
+  // AWQ needs a package that is no part of transformers.
+  const auto& quant = opened.config.quant;
+  if (!plan.predicted || (quant && quant->method == config::QuantMethod::awq)) return;
+  const loaders::LoadReport report = load_report(opened, &plan, in.values, {.list_keys = false});
+  const LoaderState state = state_of(report.verdict);
+  if (rank(state) <= rank(o.state)) return;
+  o.state = state;
+  o.note = shown(report.why);
+}
+
 void sort_findings(std::vector<Finding>& findings) {
   std::ranges::stable_sort(findings, [](const Finding& a, const Finding& b) {
     const auto key = [](const Finding& f) {
@@ -139,7 +169,8 @@ rules::RuleInput rule_input(const OpenedRepo& o, const CheckOptions& options,
   return in;
 }
 
-void add_loaders(const rules::RuleInput& in, const CheckOptions& options, Results& r) {
+void add_loaders(const OpenedRepo& o, const rules::RuleInput& in, const CheckOptions& options,
+                 Results& r) {
   if (in.blueprint == nullptr) {
     for (const auto loader :
          {loaders::Loader::vllm, loaders::Loader::transformers, loaders::Loader::sglang}) {
@@ -153,6 +184,9 @@ void add_loaders(const rules::RuleInput& in, const CheckOptions& options, Result
   }
   for (const loaders::LoadPlan& plan : in.plans) {
     r.loaders.push_back(outcome(&plan, plan.loader, r.findings));
+    if (plan.loader == loaders::Loader::transformers) {
+      add_load_report(o, in, plan, r.loaders.back());
+    }
   }
 }
 
@@ -231,7 +265,7 @@ Results run_check(const OpenedRepo& o, const CheckOptions& options, ThreadPool& 
   }
   r.findings = rules::run_rules(in, r.rules_skipped, r.rules_ran);
   // What loaders do does not depend on which findings are shown.
-  add_loaders(in, options, r);
+  add_loaders(o, in, options, r);
   std::erase_if(r.findings, [&options](const Finding& f) {
     return has_prefix(options.ignore, f.code) ||
            (!options.select.empty() && !has_prefix(options.select, f.code));
@@ -241,6 +275,16 @@ Results run_check(const OpenedRepo& o, const CheckOptions& options, ThreadPool& 
   if (stop.stop_requested()) r.run.incomplete.push_back({"run", "interrupted"});
   judge(r, options.fail_on);
   return r;
+}
+
+loaders::LoadReport load_report(const OpenedRepo& opened, const loaders::LoadPlan* plan,
+                                const rules::ValueFacts* values, const LoadOptions& options) {
+  loaders::LoadValues read;
+  if (values != nullptr) read = load_values(opened, *values);
+  const arch::Blueprint* blueprint = opened.blueprint ? &*opened.blueprint : nullptr;
+  return loaders::predict_load({opened.config, blueprint, opened.checkpoint, plan,
+                                values != nullptr ? &read : nullptr,
+                                options.ignore_mismatched_sizes, options.list_keys});
 }
 
 }  // namespace ckpt::pipeline

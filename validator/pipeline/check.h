@@ -7,8 +7,10 @@
 
 #include "validator/base/progress.h"
 #include "validator/base/thread_pool.h"
+#include "validator/loaders/load_report.h"
 #include "validator/pipeline/opened.h"
 #include "validator/results/results.h"
+#include "validator/rules/input.h"
 
 namespace ckpt::pipeline {
 
@@ -33,5 +35,17 @@ struct CheckOptions {
 
 /// Verdict and exit code from findings, gates and what is incomplete (interfaces, section 5).
 void judge(results::Results& results, FailOn fail_on);
+
+struct LoadOptions {
+  bool ignore_mismatched_sizes = false;  ///< as the caller asked from_pretrained
+  bool list_keys = true;                 ///< name the missing and unexpected keys
+};
+
+/// What transformers' own load of this repo would report. `plan` is the transformers plan, null
+/// without blueprint; `values` is null when values were not read.
+[[nodiscard]] loaders::LoadReport load_report(const OpenedRepo& opened,
+                                              const loaders::LoadPlan* plan,
+                                              const rules::ValueFacts* values,
+                                              const LoadOptions& options = {});
 
 }  // namespace ckpt::pipeline

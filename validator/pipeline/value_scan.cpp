@@ -299,6 +299,19 @@ class TensorScan {
   }
 };
 
+/// AutoRound's symmetric writers store one constant, 2^(b-1) - 1; another value shifts every
+/// weight.
+bool odd_zero_points(const OpenedRepo& opened, const container::Tensor& tensor) {
+  const auto& quant = opened.config.quant;
+  const bool symmetric = quant && quant->method == config::QuantMethod::auto_round &&
+                         quant->sym.value_or(true) && quant->bits.value_or(4) == 4;
+  if (!symmetric || tensor.dtype != Dtype::i32 || !tensor.name.ends_with(".qzeros")) return false;
+  constexpr std::byte kStored{0x77};
+  std::vector<std::byte> bytes(std::min<std::uint64_t>(tensor.bytes(), 4096));
+  if (!opened.checkpoint.read(tensor, 0, bytes)) return false;
+  return std::ranges::any_of(bytes, [](std::byte b) { return b != kStored; });
+}
+
 }  // namespace
 
 std::uint64_t scan_bytes(const OpenedRepo& opened) {
@@ -340,6 +353,23 @@ Result<rules::ValueFacts> scan_values(const OpenedRepo& opened, ThreadPool& pool
     }
     progress.update("values", begin + n, wanted.size(), read);
   }
+  return out;
+}
+
+loaders::LoadValues load_values(const OpenedRepo& opened, const rules::ValueFacts& values) {
+  loaders::LoadValues out;
+  for (const rules::ValueFact& f : values.facts) {
+    const std::string_view name = opened.checkpoint.tensors()[f.tensor].name;
+    if (f.nan + f.inf > 0) out.nonfinite.push_back(f.tensor);
+    const bool scale = name.ends_with(".scales") || name.ends_with(".weight_scale");
+    if (scale && f.zero > 0) out.odd.push_back(f.tensor);
+  }
+  const auto& tensors = opened.checkpoint.tensors();
+  for (std::uint32_t i = 0; i < tensors.size(); ++i) {
+    if (odd_zero_points(opened, tensors[i])) out.odd.push_back(i);
+  }
+  std::ranges::sort(out.nonfinite);
+  std::ranges::sort(out.odd);
   return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include "validator/base/progress.h"
 #include "validator/base/thread_pool.h"
+#include "validator/loaders/load_report.h"
 #include "validator/pipeline/opened.h"
 #include "validator/rules/input.h"
 
@@ -14,6 +15,10 @@ namespace ckpt::pipeline {
 /// is kept. Errors: io, cancelled.
 [[nodiscard]] Result<rules::ValueFacts> scan_values(const OpenedRepo& opened, ThreadPool& pool,
                                                     Progress& progress, std::stop_token stop);
+
+/// What the values mean to a load. Reads a part of each tensor of stored zero points.
+[[nodiscard]] loaders::LoadValues load_values(const OpenedRepo& opened,
+                                              const rules::ValueFacts& values);
 
 /// Bytes scan_values would read.
 [[nodiscard]] std::uint64_t scan_bytes(const OpenedRepo& opened);
