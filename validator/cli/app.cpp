@@ -24,7 +24,7 @@ constexpr std::string_view kExamples =
     "  ckpt-check inspect ./MyModel-W4A16 --plan vllm         what a loader will build, module by "
     "module\n"
     "\n"
-    "Commands: check, kl, inspect, fix, prune-verify, estimate, explain, rules, schema.\n"
+    "Commands: check, kl, inspect, diff, fix, prune-verify, estimate, explain, rules, schema.\n"
     "`ckpt-check COMMAND --help` tells more.\n";
 
 constexpr std::string_view kExitCodes =
@@ -36,8 +36,8 @@ constexpr std::string_view kExitCodes =
     "  4  inconclusive  a gate's interval contains its limit\n"
     "  130, 143         interrupted, terminated\n";
 
-const std::vector<std::string> kCommands{"check",    "kl",      "inspect", "fix",   "prune-verify",
-                                         "estimate", "explain", "rules",   "schema"};
+const std::vector<std::string> kCommands{"check",        "kl",       "inspect", "diff",  "fix",
+                                         "prune-verify", "estimate", "explain", "rules", "schema"};
 
 bool looks_like_path(std::string_view s) {
   return s == "." || s == ".." || s.find('/') != std::string_view::npos || s.starts_with("hf://");
@@ -85,6 +85,7 @@ class Program {
     kl();
     inspect();
     fix_ = add_fix_command(app_, fix_args_);
+    diff_ = add_diff_command(app_, diff_args_);
     estimate_ = add_estimate_command(app_, estimate_args_);
     prune_ = add_prune_command(app_, prune_args_);
     explain();
@@ -114,6 +115,7 @@ class Program {
   CheckArgs check_args_;
   KlArgs kl_args_;
   InspectArgs inspect_args_;
+  DiffOptions diff_args_;
   FixArgs fix_args_;
   EstimateOptions estimate_args_;
   PruneVerifyArgs prune_args_;
@@ -126,6 +128,7 @@ class Program {
   CLI::App* check_ = nullptr;
   CLI::App* kl_ = nullptr;
   CLI::App* inspect_ = nullptr;
+  CLI::App* diff_ = nullptr;
   CLI::App* fix_ = nullptr;
   CLI::App* estimate_ = nullptr;
   CLI::App* prune_ = nullptr;
@@ -318,6 +321,7 @@ class Program {
     if (check_->parsed()) return run_check_command(global_, check_args_, interrupt);
     if (fix_->parsed()) return run_fix_command(global_, fix_args_, interrupt);
     if (estimate_->parsed()) return run_estimate_command(global_, estimate_args_);
+    if (diff_->parsed()) return run_diff_command(global_, diff_args_, interrupt);
     if (prune_->parsed()) return run_prune_command(global_, prune_args_, interrupt);
     if (kl_->parsed()) return run_kl_command(global_, kl_args_, interrupt);
     (void)print(std::string(kExamples));

@@ -94,6 +94,18 @@ struct EstimateOptions {
 [[nodiscard]] CLI::App* add_estimate_command(CLI::App& app, EstimateOptions& options);
 [[nodiscard]] int run_estimate_command(const GlobalOptions& global, const EstimateOptions& options);
 
+struct DiffOptions {
+  std::string a;
+  std::string b;
+  bool deep = false;
+  std::vector<std::string> only;
+  bool ignore_dtype = false;
+};
+
+[[nodiscard]] CLI::App* add_diff_command(CLI::App& app, DiffOptions& options);
+[[nodiscard]] int run_diff_command(const GlobalOptions& global, const DiffOptions& options,
+                                   Interrupt& interrupt);
+
 struct FixArgs {
   std::string target;
   std::string base;
