@@ -23,6 +23,13 @@ results::Results unreadable(const std::string& target, const Error& error) {
   return r;
 }
 
+/// The process is about to end: freeing a hundred thousand names would be for nothing.
+void keep_open(std::unique_ptr<pipeline::OpenedRepo> opened) {
+  static pipeline::OpenedRepo* last = nullptr;
+  delete last;
+  last = opened.release();
+}
+
 /// What options, then the configuration say.
 Result<pipeline::CheckOptions> options_of(const CheckArgs& args, policy::Settings& settings) {
   pipeline::CheckOptions o;
@@ -112,6 +119,7 @@ int run_check_command(const GlobalOptions& global, const CheckArgs& args, Interr
             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       }
       all.push_back(std::move(r));
+      if (&target == &args.targets.back()) keep_open(*std::move(opened));
       if (interrupt.exit_code() != 0) break;
     }
   }

@@ -26,18 +26,18 @@ OverrideTable::OverrideTable(const config::QuantConfig& quant, std::vector<std::
     : q_(quant),
       keys_(std::move(keys)),
       patterns_(only_patterns(keys_, is_pattern, pattern_index_), anchor) {
-  for (std::size_t i = 0; i < keys_.size(); ++i)
-    sorted_.emplace_back(keys_[i], static_cast<int>(i));
-  std::ranges::sort(sorted_);
+  for (std::size_t i = 0; i < keys_.size(); ++i) {
+    // Of two keys that a name map made equal the later wins, as in a Python dict.
+    exact_[keys_[i]] = static_cast<int>(i);
+    shortest_ = i == 0 ? keys_[i].size() : std::min(shortest_, keys_[i].size());
+    longest_ = std::max(longest_, keys_[i].size());
+  }
 }
 
 int OverrideTable::exact(std::string_view name) const {
-  const auto it =
-      std::ranges::lower_bound(sorted_, name, {}, &std::pair<std::string_view, int>::first);
-  // Of two keys that a name map made equal the later wins, as in a Python dict.
-  int found = -1;
-  for (auto at = it; at != sorted_.end() && at->first == name; ++at) found = at->second;
-  return found;
+  if (name.size() < shortest_ || name.size() > longest_) return -1;
+  const auto it = exact_.find(name);
+  return it == exact_.end() ? -1 : it->second;
 }
 
 int OverrideTable::pattern(std::string_view name) const {

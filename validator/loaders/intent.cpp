@@ -40,7 +40,7 @@ void intend_auto_round(const config::ModelConfig& config, const arch::Blueprint&
     } else if (covered) {
       d = table.global();
     }
-    add_module(plan, "", {i}, std::move(d));
+    add_module(plan, "", i, std::move(d));
   }
 }
 
@@ -52,7 +52,7 @@ void intend_compressed_tensors(const config::ModelConfig& config, const arch::Bl
     if (!m.linear || m.cls == ModuleClass::mtp) continue;
     Decision d;
     if (!table.ignored(m.name, "Linear")) d = table.decision(table.group(m.name, "Linear"));
-    add_module(plan, "", {i}, std::move(d));
+    add_module(plan, "", i, std::move(d));
   }
 }
 
@@ -60,10 +60,10 @@ void intend_compressed_tensors(const config::ModelConfig& config, const arch::Bl
 
 LoadPlan read_intent(const config::ModelConfig& config, const arch::Blueprint& blueprint) {
   LoadPlan plan;
-  plan.of_module.assign(blueprint.modules().size(), -1);
+  start_plan(plan, blueprint, /*fused=*/false);
   if (!config.quant) {
     for (std::uint32_t i = 0; i < blueprint.modules().size(); ++i) {
-      if (blueprint.modules()[i].linear) add_module(plan, "", {i}, {});
+      if (blueprint.modules()[i].linear) add_module(plan, "", i, {});
     }
     return plan;
   }

@@ -13,9 +13,13 @@
 
 namespace ckpt::loaders {
 
+/// Sizes the tables of a plan. `fused`: a layer's experts are one module, so that few are expected.
+void start_plan(LoadPlan& plan, const arch::Blueprint& blueprint, bool fused);
+
 /// Adds one planned module and points its members to it.
 void add_module(LoadPlan& plan, std::string name, std::vector<std::uint32_t> members,
                 Decision decision);
+void add_module(LoadPlan& plan, std::string name, std::uint32_t member, Decision decision);
 
 /// How vLLM 0.33 and SGLang cut a model: fused modules and their members, with the class name.
 inline constexpr std::string_view kRoutedExperts = "RoutedExperts";
@@ -65,7 +69,9 @@ class OverrideTable {
  private:
   const config::QuantConfig& q_;
   std::vector<std::string> keys_;
-  std::vector<std::pair<std::string_view, int>> sorted_;
+  std::unordered_map<std::string_view, int> exact_;  ///< of equal keys the last
+  std::size_t shortest_ = 0;                         ///< lengths of the keys: most names have none
+  std::size_t longest_ = 0;
   std::vector<int> pattern_index_;
   PatternSet patterns_;
 };

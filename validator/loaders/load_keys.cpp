@@ -170,7 +170,7 @@ void KeyTable::take(const container::Tensor& tensor) {
     name = other;
   }
   std::size_t at = slot(name);
-  if (at == kNone) {  // the leading `model.` may be missing
+  if (at == kNone && !name.starts_with("model.")) {  // which may be missing
     at = slot("model." + std::string(name));
     as_stored = false;
   }

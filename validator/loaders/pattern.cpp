@@ -4,6 +4,8 @@
 #include <re2/set.h>
 
 #include <algorithm>
+#include <cctype>
+#include <optional>
 
 #include "validator/base/limits.h"
 
@@ -41,6 +43,73 @@ bool python_only(std::string_view p) {
   return false;
 }
 
+/// A pattern of literals, `.` and `.*`, searched for anywhere: what people write into configs. Nine
+/// names of ten are turned away by it before an automaton runs.
+class SimplePattern {
+ public:
+  /// Empty when `p` holds anything else.
+  static std::optional<SimplePattern> of(std::string_view p) {
+    constexpr std::size_t kMost = 256;
+    if (p.size() > kMost) return std::nullopt;
+    SimplePattern out;
+    out.tokens_.push_back(kRun);
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      const char c = p[i];
+      const bool repeated = i + 1 < p.size() && p[i + 1] == '*';
+      if (c == '.') {
+        out.tokens_.push_back(repeated ? kRun : kAny);
+        i += repeated ? 1 : 0;
+      } else if (c == '\\' && i + 1 < p.size() &&
+                 std::string_view(".-_/").find(p[i + 1]) != std::string_view::npos) {
+        out.tokens_.push_back(p[++i]);
+      } else if ((std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_' && c != '-') ||
+                 repeated) {
+        return std::nullopt;
+      } else {
+        out.tokens_.push_back(c);
+      }
+      // A quantifier of another kind after this one: not simple, seen in the next turn.
+    }
+    out.tokens_.push_back(kRun);
+    return out;
+  }
+
+  /// `name` is printable ASCII.
+  [[nodiscard]] bool matches(std::string_view name) const {
+    std::size_t t = 0;
+    std::size_t n = 0;
+    std::size_t run = kNone;  // the last run, and how far it reaches
+    std::size_t reach = 0;
+    while (n < name.size()) {
+      if (t < tokens_.size() && tokens_[t] == kRun) {
+        run = t++;
+        reach = n;
+      } else if (t < tokens_.size() && (tokens_[t] == kAny || tokens_[t] == name[n])) {
+        ++t;
+        ++n;
+      } else if (run != kNone) {
+        t = run + 1;
+        n = ++reach;
+      } else {
+        return false;
+      }
+      if (t == tokens_.size() - 1) return true;  // the run at the end takes the rest
+    }
+    while (t < tokens_.size() && tokens_[t] == kRun) ++t;
+    return t == tokens_.size();
+  }
+
+ private:
+  static constexpr int kAny = -1;
+  static constexpr int kRun = -2;
+  static constexpr std::size_t kNone = ~std::size_t{0};
+  std::vector<int> tokens_;
+};
+
+bool printable_ascii(std::string_view name) {
+  return std::ranges::all_of(name, [](char c) { return c >= 0x20 && c < 0x7F; });
+}
+
 }  // namespace
 
 struct PatternSet::Impl {
@@ -49,10 +118,16 @@ struct PatternSet::Impl {
   std::unique_ptr<re2::RE2::Set> set;
   std::unique_ptr<re2::RE2> any;                  ///< all patterns as one: the cheap first question
   std::vector<std::unique_ptr<re2::RE2>> single;  ///< used when the set's automaton is too large
+  std::vector<SimplePattern> simple;              ///< one per pattern, or none at all
   Anchor anchor = Anchor::search;
 
   /// False only when no pattern can match.
   [[nodiscard]] bool maybe(const re2::StringPiece& text) const {
+    const std::string_view name(text.data(), text.size());
+    if (!simple.empty() && printable_ascii(name)) {
+      return std::ranges::any_of(simple,
+                                 [name](const SimplePattern& p) { return p.matches(name); });
+    }
     return any == nullptr || any->Match(text, 0, text.size(), re2_anchor(anchor), nullptr, 0);
   }
 };
@@ -80,6 +155,13 @@ PatternSet::PatternSet(const std::vector<std::string>& patterns, Anchor anchor)
     impl_->single.push_back(std::move(compiled));
   }
   if (impl_->original.empty() || !impl_->set->Compile()) impl_->set.reset();
+  constexpr std::size_t kFew = 8;  // more of them are slower than one automaton
+  for (const int i : impl_->original) {
+    auto simple = SimplePattern::of(patterns[static_cast<std::size_t>(i)]);
+    if (!simple || anchor != Anchor::search || impl_->original.size() > kFew) break;
+    impl_->simple.push_back(*std::move(simple));
+  }
+  if (impl_->simple.size() != impl_->original.size()) impl_->simple.clear();
   std::string all;
   for (const int i : impl_->original) {
     all += (all.empty() ? "(?:" : "|(?:") + patterns[static_cast<std::size_t>(i)] + ")";

@@ -2,9 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "validator/loaders/internal.h"
 
 namespace ckpt::loaders {
+namespace {
+
+/// The plan's own copy of a decision; neighbours mostly share one.
+const Decision& shared(LoadPlan& plan, Decision&& decision) {
+  constexpr std::size_t kLookBack = 4;
+  const std::size_t n = std::min(kLookBack, plan.decisions.size());
+  for (std::size_t i = 0; i < n; ++i) {
+    const Decision& known = plan.decisions[plan.decisions.size() - 1 - i];
+    if (known == decision) return known;
+  }
+  plan.decisions.push_back(std::move(decision));
+  return plan.decisions.back();
+}
+
+}  // namespace
 
 std::string_view loader_name(Loader loader) {
   constexpr std::string_view kNames[] = {"vllm", "transformers", "sglang"};
@@ -16,11 +34,30 @@ std::string_view loader_version(Loader loader) {
   return kVersions[static_cast<std::size_t>(loader)];
 }
 
+void start_plan(LoadPlan& plan, const arch::Blueprint& blueprint, bool fused) {
+  const std::size_t n = blueprint.modules().size();
+  plan.of_module.assign(n, -1);
+  plan.single.resize(n);
+  std::iota(plan.single.begin(), plan.single.end(), 0U);
+  if (!fused) plan.modules.reserve(n);
+}
+
 void add_module(LoadPlan& plan, std::string name, std::vector<std::uint32_t> members,
                 Decision decision) {
+  const std::uint32_t one = members.size() == 1 ? members[0] : 0;
+  if (members.size() == 1) {
+    return add_module(plan, std::move(name), one, std::move(decision));
+  }
+  plan.fused.push_back(std::move(members));
   const auto index = static_cast<std::int32_t>(plan.modules.size());
-  for (const std::uint32_t m : members) plan.of_module[m] = index;
-  plan.modules.push_back({std::move(name), std::move(members), std::move(decision)});
+  for (const std::uint32_t m : plan.fused.back()) plan.of_module[m] = index;
+  plan.modules.push_back({std::move(name), plan.fused.back(), shared(plan, std::move(decision))});
+}
+
+void add_module(LoadPlan& plan, std::string name, std::uint32_t member, Decision decision) {
+  plan.of_module[member] = static_cast<std::int32_t>(plan.modules.size());
+  plan.modules.push_back({std::move(name), std::span(plan.single).subspan(member, 1),
+                          shared(plan, std::move(decision))});
 }
 
 void refuse_unknown_method(const PlanArgs& args) {
@@ -51,7 +88,8 @@ LoadPlan make_plan(Loader loader, const config::ModelConfig& config,
                    const arch::Blueprint& blueprint, const StoredNames* stored) {
   LoadPlan plan;
   plan.loader = loader;
-  plan.of_module.assign(blueprint.modules().size(), -1);
+  // The engines fuse the experts of a layer into one module, transformers keeps them apart.
+  start_plan(plan, blueprint, loader != Loader::transformers);
   const PlanArgs args{config, blueprint, stored, plan};
   switch (loader) {
     case Loader::vllm:

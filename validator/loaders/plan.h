@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,22 +41,36 @@ struct Decision {
   std::int32_t entry = -1;  ///< override or group that decided, -1 the global scheme
 
   [[nodiscard]] bool raises() const { return !error.empty(); }
+
+  friend bool operator==(const Decision&, const Decision&) = default;
 };
 
-/// One module as the loader builds it; fused ones have several members.
+/// One module as the loader builds it; fused ones have several members. Lives as long as its plan.
 struct PlannedModule {
-  std::string name;                    ///< the loader's own name; empty when it is the blueprint's
-  std::vector<std::uint32_t> members;  ///< blueprint modules
-  Decision decision;
+  std::string name;  ///< the loader's own name; empty when it is the blueprint's
+  std::span<const std::uint32_t> members;  ///< blueprint modules
+  const Decision& decision;                ///< shared: a model has a few schemes and 60,000 modules
 };
 
 struct LoadPlan {
+  LoadPlan() = default;
+  LoadPlan(LoadPlan&&) = default;
+  LoadPlan& operator=(LoadPlan&&) = default;
+  // The modules point into the two stores below: a copy would point into the original.
+  LoadPlan(const LoadPlan&) = delete;
+  LoadPlan& operator=(const LoadPlan&) = delete;
+  ~LoadPlan() = default;
+
   Loader loader = Loader::vllm;
   bool predicted = true;
   std::string why_not;  ///< when not predicted
   std::string refused;  ///< the whole config is refused: why
   std::vector<PlannedModule> modules;
   std::vector<std::int32_t> of_module;  ///< blueprint module -> planned module, -1 not built
+
+  std::deque<Decision> decisions;                ///< what modules[].decision points at
+  std::deque<std::vector<std::uint32_t>> fused;  ///< members of modules with several
+  std::vector<std::uint32_t> single;             ///< 0, 1, 2, ...: members of modules with one
 
   [[nodiscard]] const Decision* decision(std::uint32_t module) const {
     const std::int32_t at = of_module[module];

@@ -50,7 +50,7 @@ std::vector<std::string> block_prefixes(const config::ModelConfig& config,
 void plan_plain(const arch::Blueprint& blueprint, LoadPlan& plan) {
   for (std::uint32_t i = 0; i < blueprint.modules().size(); ++i) {
     const Module& m = blueprint.modules()[i];
-    if (m.linear && m.cls != ModuleClass::mtp) add_module(plan, "", {i}, {});
+    if (m.linear && m.cls != ModuleClass::mtp) add_module(plan, "", i, {});
   }
 }
 
@@ -96,7 +96,7 @@ void plan_by_exclusion(const PlanArgs& args, const Decision& scheme, Excluded&& 
     Decision d;
     d.built_without_config = !is_linear(m);
     if (is_linear(m) && !excluded(m)) d = scheme;
-    add_module(args.plan, "", {i}, std::move(d));
+    add_module(args.plan, "", i, std::move(d));
   }
 }
 
@@ -147,7 +147,7 @@ void plan_transformers_auto_round(const PlanArgs& args) {
       if (const int e = table.exact(m.name); e >= 0) d = table.entry(e);
     }
     d.built_without_config = !is_linear(m);
-    add_module(plan, "", {i}, std::move(d));
+    add_module(plan, "", i, std::move(d));
   }
 }
 
@@ -166,7 +166,7 @@ void plan_transformers_compressed_tensors(const PlanArgs& args) {
     } else if (!table.ignored(m.name, "Linear")) {
       d = table.decision(table.group(m.name, "Linear"));
     }
-    add_module(args.plan, "", {i}, std::move(d));
+    add_module(args.plan, "", i, std::move(d));
   }
 }
 

@@ -56,32 +56,31 @@ std::vector<DeadOverride> dead_overrides(const RuleInput& in) {
   if (in.stored == nullptr || !in.config->quant) return out;
   const auto& overrides = in.config->quant->overrides;
   std::vector<std::string> patterns;
-  for (const config::Override& o : overrides) {
-    patterns.push_back(loaders::looks_like_regex(o.key) ? o.key : "[^\\x{0}-\\x{10FFFF}]");
+  std::vector<std::size_t> place(overrides.size());  // of a pattern among them
+  for (std::size_t i = 0; i < overrides.size(); ++i) {
+    place[i] = patterns.size();
+    if (loaders::looks_like_regex(overrides[i].key)) patterns.push_back(overrides[i].key);
   }
-  std::vector<bool> alive(overrides.size());
   const loaders::PatternSet set(patterns, loaders::Anchor::search);
-  std::size_t open = static_cast<std::size_t>(std::ranges::count_if(
-      overrides, [](const config::Override& o) { return loaders::looks_like_regex(o.key); }));
+  std::vector<bool> hit(patterns.size());
   for (const arch::Module& m : in.blueprint->modules()) {
-    if (open == 0) break;
-    const std::ptrdiff_t before = std::ranges::count(alive, true);
-    set.mark_matches(m.name, alive);
-    open -= static_cast<std::size_t>(std::ranges::count(alive, true) - before);
+    if (std::ranges::find(hit, false) == hit.end()) break;
+    set.mark_matches(m.name, hit);
   }
   for (std::size_t i = 0; i < overrides.size(); ++i) {
     const std::string& key = overrides[i].key;
+    bool alive = false;
     if (loaders::looks_like_regex(key)) {
       // One that cannot be evaluated has a rule of its own; the draft head may be absent.
-      alive[i] = alive[i] || set.problem(i) != loaders::PatternProblem::none ||
-                 key.find("mtp") != std::string::npos;
+      alive = hit[place[i]] || set.problem(place[i]) != loaders::PatternProblem::none ||
+              key.find("mtp") != std::string::npos;
     } else {
       // `mtp.*` names the draft head, which a repo may lack; short names are suffixes for engines.
-      alive[i] = key.starts_with("mtp.") || in.blueprint->find(key) >= 0 ||
-                 (key.find("layers.") == std::string::npos) ||
-                 names_a_fused_module(key, *in.blueprint) || names_a_parent(key, *in.blueprint);
+      alive = key.starts_with("mtp.") || in.blueprint->find(key) >= 0 ||
+              (key.find("layers.") == std::string::npos) ||
+              names_a_fused_module(key, *in.blueprint) || names_a_parent(key, *in.blueprint);
     }
-    if (alive[i]) continue;
+    if (alive) continue;
     const std::string better = repaired(key, *in.blueprint);
     out.push_back({i, !better.empty() && in.blueprint->find(better) >= 0 ? better : ""});
   }

@@ -281,12 +281,13 @@ std::map<int, std::uint64_t> experts_on_disk(const RuleInput& in) {
   for (const arch::ExpertBlock& b : in.blueprint->expert_blocks()) {
     if (b.mtp) continue;
     const auto& modules = in.blueprint->modules();
+    std::uint64_t most = 0;
     for (std::uint32_t i = b.first;
          i < modules.size() && modules[i].expert >= 0 && modules[i].layer == b.layer; ++i) {
       const quant::Stored& s = in.stored->modules[i];
       if (s.format == quant::Format::absent) continue;
       if (s.spelling != arch::Spelling::stacked) {
-        note(b.layer, static_cast<std::uint64_t>(modules[i].expert) + 1);
+        most = std::max(most, static_cast<std::uint64_t>(modules[i].expert) + 1);
         continue;
       }
       const auto t = std::ranges::find_if(s.tensor, [](std::int32_t x) { return x >= 0; });
@@ -294,6 +295,7 @@ std::map<int, std::uint64_t> experts_on_disk(const RuleInput& in) {
                         ? 0
                         : in.checkpoint->tensors()[static_cast<std::size_t>(*t)].shape[0]);
     }
+    if (most > 0) note(b.layer, most);
   }
   for (const quant::Stranger& s : in.stored->strangers) {
     const arch::Placement& p = s.placement;
