@@ -3,9 +3,11 @@
 
   kl_speed.py --binary build/release/ckpt-check --python PYTHON_WITH_TRANSFORMERS [--threads 1]
 
-The pair comes from fixtures/kl_pair/make.py, in a temporary folder unless --pair names one. The
-programs alternate; medians are compared and kept in results/kl_speed.json. With --threads 1 the
-figures hold on a busy machine too; with more, idle threads that spin count as CPU time.
+The script computes the KL and nothing else; `kl_only` does the same, the others also the local
+error of every layer and expert, which is a third evaluation. The pair comes from
+fixtures/kl_pair/make.py, in a temporary folder unless --pair names one. The programs alternate;
+medians are compared and kept in results/kl_speed.json. With --threads 1 the figures hold on a busy
+machine too; with more, idle threads that spin count as CPU time.
 """
 
 import argparse
@@ -44,6 +46,7 @@ def commands_of(args, pair):
     plain += ["--reference", pair / "reference", *common]
     return {
         "ckpt_check_bf16": [*ours, "--mode", "bf16"],
+        "ckpt_check_kl_only_bf16": [*ours, "--mode", "bf16", "--skip-local"],
         "ckpt_check_fp32": [*ours, "--mode", "fp32"],
         "plain_bf16": [*plain, "--dtype", "bfloat16"],
         "plain_fp32": [*plain, "--dtype", "float32"],
@@ -88,7 +91,7 @@ def main():
     print("\n".join(measure.table(taken)))
     print("\n".join(f"{name:16} {word}" for name, word in words.items()))
     agreement(words)
-    pairs = (("bf16", "bf16"), ("bf16", "fp32"), ("fp32", "fp32"))
+    pairs = (("bf16", "bf16"), ("bf16", "kl_only_bf16"), ("fp32", "fp32"))
     ratios = {
         f"plain_{p}_over_ckpt_check_{c}": {
             figure: measure.ratio(taken[f"plain_{p}"], taken[f"ckpt_check_{c}"], figure)

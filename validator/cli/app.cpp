@@ -215,6 +215,10 @@ class Program {
         ->delimiter(',');
     check_->add_option("--severity", check_args_.severity,
                        "CODE=error, warning or info; repeatable");
+    check_
+        ->add_option("--tensor-parallel", check_args_.tensor_parallel,
+                     "GPUs that will share every layer: judge the sizes for that number")
+        ->check(CLI::Range(1U, 1024U));
     check_->add_option("--baseline", check_args_.baseline,
                        "Findings of this file are known and do not count");
     check_->add_option("--write-baseline", check_args_.write_baseline,

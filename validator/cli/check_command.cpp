@@ -41,6 +41,7 @@ Result<pipeline::CheckOptions> options_of(const CheckArgs& args, policy::Setting
     // Without a selection everything runs already.
     if (!o.select.empty()) o.select.insert(o.select.end(), more.begin(), more.end());
   }
+  o.tensor_parallel = args.tensor_parallel;
   o.ignore = settings.ignore;
   o.ignore.insert(o.ignore.end(), args.ignore.begin(), args.ignore.end());
   const std::string fail_on =

@@ -44,6 +44,7 @@ struct CheckArgs {
   std::vector<std::string> extend_select;
   std::vector<std::string> ignore;
   std::vector<std::string> severity;  ///< CODE=LEVEL
+  std::uint64_t tensor_parallel = 0;
   std::string baseline;
   std::string write_baseline;
   std::string fail_on;  ///< empty: the configuration's, else error

@@ -133,6 +133,7 @@ rules::RuleInput rule_input(const OpenedRepo& o, const CheckOptions& options,
                             loaders::LoadPlan& intent, repo::ModelCard& card) {
   rules::RuleInput in;
   in.repo = &o.repo;
+  in.tensor_parallel = options.tensor_parallel;
   in.checkpoint = &o.checkpoint;
   in.config = &o.config;
   in.tokenizer = side_file(o.repo, "tokenizer.json");

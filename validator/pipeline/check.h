@@ -25,6 +25,7 @@ struct CheckOptions {
   std::vector<std::string> select;   ///< code prefixes; empty: all
   std::vector<std::string> ignore;   ///< code prefixes
   FailOn fail_on = FailOn::error;
+  std::uint64_t tensor_parallel = 0;  ///< GPUs that will share every layer; 0: not said
 };
 
 /// Everything `check` knows about one opened target; never fails: what could not be looked at is in

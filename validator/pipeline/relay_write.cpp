@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "validator/base/bytes.h"
@@ -145,7 +146,7 @@ class RelayWriter {
   }
 
   /// Everything that is neither a weight nor an index, with the repairs.
-  Result<void> side_files() const {
+  Result<void> side_files() {
     std::set<std::string> done;
     for (const FileChange& c : a_.changes) {
       CKPT_TRY_VOID(write_file(folder_ + "/" + c.name, c.after), "write");
@@ -154,20 +155,28 @@ class RelayWriter {
     for (const repo::Entry& e : a_.opened.repo.entries()) {
       const bool weights = e.name.ends_with(".safetensors") || e.name.ends_with(".index.json");
       if (weights || done.contains(e.name) || e.kind != repo::EntryKind::regular) continue;
-      if (a_.stop.stop_requested()) return fail(ErrorKind::cancelled, "interrupted");
       CKPT_TRY_VOID(copy_file(e.name), e.name);
     }
     return {};
   }
 
-  Result<void> copy_file(const std::string& name) const {
-    constexpr std::uint64_t kMost = 4ULL << 30;
+  /// Streamed: other formats of the weights may lie beside these.
+  Result<void> copy_file(const std::string& name) {
     CKPT_TRY(const File file, a_.opened.repo.open_file(name), "open");
     std::error_code error;
     const fs::path to = fs::path(folder_) / name;
     fs::create_directories(to.parent_path(), error);
-    CKPT_TRY(const std::string content, read_text(file, kMost), "read");
-    return write_file(to.string(), content);
+    std::ofstream out(to, std::ios::binary);
+    for (std::uint64_t at = 0; at < file.size() && out; at += kChunk) {
+      if (a_.stop.stop_requested()) return fail(ErrorKind::cancelled, "interrupted");
+      buffer_.resize(std::min(kChunk, file.size() - at));
+      CKPT_TRY_VOID(file.read(at, buffer_), "read");
+      out.write(reinterpret_cast<const char*>(buffer_.data()),
+                static_cast<std::streamsize>(buffer_.size()));
+    }
+    out.close();
+    if (!out) return fail(ErrorKind::io, fmt::format("{}: cannot be written", shown(to.string())));
+    return {};
   }
 };
 

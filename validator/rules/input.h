@@ -94,6 +94,7 @@ struct RuleInput {
   SideFile quantization_config;              ///< `quantization_config.json`, beside the block
   std::optional<std::string> chat_template;  ///< text of `chat_template.jinja`
   const repo::ModelCard* card = nullptr;     ///< null when there is no readable README.md
+  std::uint64_t tensor_parallel = 0;         ///< GPUs that will share every layer; 0: not said
   const ValueFacts* values = nullptr;        ///< null when values were not read
   std::vector<results::Finding> earlier;     ///< findings of the rules before this one
 };

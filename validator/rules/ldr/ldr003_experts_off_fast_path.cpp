@@ -10,7 +10,10 @@ void run(const RuleInput& in, const Emit& emit) {
       in.config->quant->method == config::QuantMethod::compressed_tensors)
     return;
   const auto hidden = static_cast<std::uint64_t>(in.config->text.hidden_size);
-  const auto width = static_cast<std::uint64_t>(in.config->text.moe_intermediate_size);
+  // Experts are cut along their width.
+  const auto whole = static_cast<std::uint64_t>(in.config->text.moe_intermediate_size);
+  const std::uint64_t ranks = std::max<std::uint64_t>(in.tensor_parallel, 1);
+  const std::uint64_t width = whole % ranks == 0 ? whole / ranks : whole;
   for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
     const quant::Stored& s = in.stored->modules[i];
     if (in.blueprint->modules()[i].cls != arch::ModuleClass::routed_expert ||
@@ -25,6 +28,7 @@ void run(const RuleInput& in, const Emit& emit) {
                     s.group_size > 0 ? fmt::format("groups of {}", s.group_size)
                                      : std::string("one group a row"));
     draft.subject = in.blueprint->modules()[i].name;
+    if (ranks > 1) draft.severity = results::Severity::warning;  // asked about this very number
     add_modules(in, {i}, draft);
     draft.effects = {
         {"vllm on a GPU", results::LoaderState::slow_path, "takes the slower expert kernel"}};
