@@ -17,9 +17,13 @@ results::Edit insert(const std::string& file, const json::Value& container, std:
     last = container.offset() + 1;
   }
   std::string out;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const bool comma = container.size() > 0 || i > 0;
-    out += (comma ? "," : "") + (space.empty() && comma ? std::string(" ") : space) + items[i];
+  bool comma = container.size() > 0;
+  for (const std::string& item : items) {
+    if (comma) out += ',';
+    if (comma && space.empty()) out += ' ';
+    out += space;
+    out += item;
+    comma = true;
   }
   return {file, last, last, out};
 }
