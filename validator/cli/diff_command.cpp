@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -59,25 +58,6 @@ std::string json_of(const pipeline::DiffReport& r) {
 }
 
 }  // namespace
-
-CLI::App* add_diff_command(CLI::App& app, DiffOptions& o) {
-  CLI::App* c = app.add_subcommand("diff", "What differs between two checkpoints");
-  c->add_option("A", o.a, "The one")->required();
-  c->add_option("B", o.b, "The other")->required();
-  c->add_flag("--deep", o.deep, "Compare the values of tensors that both hold, too");
-  c->add_option("--only", o.only, "Some of config, scheme, tensors, values")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"config", "scheme", "tensors", "values"}));
-  c->add_flag("--ignore-dtype", o.ignore_dtype, "Two dtypes of one tensor are no difference");
-  c->footer(
-      "\nLines with - are what A holds, lines with + what B holds. Names that differ in their\n"
-      "numbers only are counted together.\n"
-      "\nExamples:\n"
-      "  ckpt-check diff ./MyModel-v1 ./MyModel-v2\n"
-      "  ckpt-check diff ./MyModel-W4A16 ./MyModel-W4A16-fixed --deep --only tensors,values\n"
-      "\nExit codes: 0 no difference; 1 differences; 2 one of them cannot be read.\n");
-  return c;
-}
 
 int run_diff_command(const GlobalOptions& global, const DiffOptions& o, Interrupt& interrupt) {
   const auto a = pipeline::open_target(o.a);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "validator/base/text.h"
@@ -75,27 +74,6 @@ std::string json(const pipeline::Estimate& e, const pipeline::EstimateArgs& a,
 }
 
 }  // namespace
-
-CLI::App* add_estimate_command(CLI::App& app, EstimateOptions& o) {
-  CLI::App* c = app.add_subcommand("estimate", "Will it fit: disk, weights, KV cache, states");
-  c->add_option("TARGET", o.target, "Folder, .safetensors file or org/name in the hub cache")
-      ->required();
-  c->add_option("--context", o.contexts, "Tokens per sequence, a list")->delimiter(',');
-  c->add_option("--sequences", o.sequences, "Sequences at the same time, a list")->delimiter(',');
-  c->add_option("--kv-dtype", o.kv_dtype, "bf16 or fp8")->check(CLI::IsMember({"bf16", "fp8"}));
-  c->add_option("--tensor-parallel", o.tensor_parallel, "GPUs that share every layer")
-      ->check(CLI::Range(1U, 1024U));
-  c->add_option("--gpu-memory", o.gpu_memory, "Memory of one GPU, such as 80Gi: says what fits");
-  c->footer(
-      "\nOnly full-attention layers have a KV cache; linear attention keeps a state of fixed "
-      "size.\n"
-      "Activations are an estimate: engines differ, and leave some memory unused on top.\n"
-      "\nExamples:\n"
-      "  ckpt-check estimate ./MyModel-W4A16 --gpu-memory 80Gi\n"
-      "  ckpt-check estimate ./MyModel-W4A16 --context 32768,262144 --sequences 1,16 "
-      "--kv-dtype fp8 --tensor-parallel 4\n");
-  return c;
-}
 
 int run_estimate_command(const GlobalOptions& global, const EstimateOptions& o) {
   std::uint64_t memory = 0;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -152,36 +151,6 @@ int write_new_repo(const GlobalOptions& global, const FixArgs& args,
 }
 
 }  // namespace
-
-CLI::App* add_fix_command(CLI::App& app, FixArgs& args) {
-  CLI::App* fix = app.add_subcommand("fix", "Repair configs and the index, never a weight");
-  fix->add_option("TARGET", args.target, "Folder to repair")->required();
-  auto* diff = fix->add_flag("--diff", args.diff, "Show the changes, never write");
-  fix->add_flag("--write", args.write, "Write without asking")->excludes(diff);
-  fix->add_option("--select", args.select, "Repair only these codes or prefixes (QNT, QNT00)")
-      ->delimiter(',');
-  fix->add_flag("--backup", args.backup, "Keep the old content as NAME.orig");
-  fix->add_option("--base", args.base,
-                  "Base model: missing tokenizer and processor files are copied from it");
-  auto* output = fix->add_option("--output", args.output,
-                                 "Write a repaired repo here, its tensors renamed and cut as all "
-                                 "loaders read them")
-                     ->excludes(diff);
-  fix->add_option("--shard-size", args.shard_size, "Largest file that --output writes")
-      ->needs(output);
-  fix->footer(
-      "\nEvery repair is tried in memory first: it is shown only when the check of the repaired\n"
-      "repo no longer has the finding and has no new error. Files are written whole or not at "
-      "all.\n"
-      "\nExamples:\n"
-      "  ckpt-check fix ./MyModel-W4A16              show the changes, then ask\n"
-      "  ckpt-check fix ./MyModel-W4A16 --diff       for a review or a CI log\n"
-      "  ckpt-check fix ./MyModel-W4A16 --write --backup --base ./MyModel\n"
-      "  ckpt-check fix ./MyModel-W4A16 --output ./MyModel-W4A16-fixed\n"
-      "\nExit codes: 0 nothing left to repair; 1 something left to repair (also with --diff);\n"
-      "2 the target cannot be read or written.\n");
-  return fix;
-}
 
 int run_fix_command(const GlobalOptions& global, const FixArgs& args, Interrupt& interrupt) {
   pipeline::RepairArgs repair{.target = args.target, .base = args.base};

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 
 #include "validator/base/heap.h"
@@ -12,26 +11,6 @@
 #include "validator/pipeline/prune.h"
 
 namespace ckpt::cli {
-
-CLI::App* add_prune_command(CLI::App& app, PruneVerifyArgs& args) {
-  CLI::App* c = app.add_subcommand("prune-verify",
-                                   "Is a pruned checkpoint exactly the kept experts of its base?");
-  c->add_option("TARGET", args.target, "The pruned checkpoint, quantized or not")->required();
-  c->add_option("--base", args.base, "The checkpoint it was pruned from")->required();
-  c->add_option("--fail-on", args.fail_on, "Least severity that fails: error, warning, info, never")
-      ->check(CLI::IsMember({"error", "warning", "info", "never"}));
-  c->footer(
-      "\nThe kept experts are recovered from the router's rows, for each layer. Then every expert\n"
-      "must be the base's expert in that place, whatever the spelling (stacked or per expert), "
-      "and\n"
-      "everything else must be unchanged, bit for bit. Quantized experts are decoded and must lie\n"
-      "within quantization error of the base's. `reap_metadata.json` is compared when it is "
-      "there.\n"
-      "\nExamples:\n"
-      "  ckpt-check prune-verify ./MyModel-REAP-262B --base ./MyModel-397B\n"
-      "  ckpt-check prune-verify ./MyModel-REAP-W4A16 --base ./MyModel-397B --json\n");
-  return c;
-}
 
 int run_prune_command(const GlobalOptions& global, const PruneVerifyArgs& args,
                       Interrupt& interrupt) {
