@@ -241,7 +241,7 @@ std::string next_steps(const Results& r, const TextOptions& o) {
                                        : fmt::format("{} of {}", repairable, r.findings.size());
       out += fmt::format(
           "\n  {}\n",
-          wrap(how_many + " can be repaired without touching a weight: see the `fix` lines", 2, 2,
+          wrap(how_many + " can be repaired without touching a weight: see `ckpt-check fix`", 2, 2,
                o.width));
     }
     out += fmt::format("  What a code means:  ckpt-check explain {}\n", worst->code);

@@ -127,6 +127,12 @@ TEST_CASE(
     CHECK(codes(r) == std::vector<std::string>{"QNT004", "MAP010", row.code});
     CHECK(r.findings[0].status == row.status);
   }
+  // A rule that could not run says nothing about its waiver.
+  const auto unmatched = read(waiver("expires = \"never\"\nsubject = \"x\"\n"));
+  results::Results not_run = two_findings();
+  not_run.rules_skipped.push_back({"QNT004", "needs the weight values"});
+  apply_waivers(not_run, *unmatched, kNow);
+  CHECK(not_run.findings.size() == 2);
   const auto s =
       read("[[waiver]]\ncode = \"IDX007\"\nreason = \"we know it\"\nexpires = \"never\"\n");
   REQUIRE(s.has_value());

@@ -89,7 +89,7 @@ TEST_CASE("the screen: identity, findings with errors last, loaders, verdict") {
       "\n"
       "  FAIL   1 error, 0 warnings, 1 info         81 rules on headers and configs, 0.0 s\n"
       "\n"
-      "  1 of 2 can be repaired without touching a weight: see the `fix` lines\n"
+      "  1 of 2 can be repaired without touching a weight: see `ckpt-check fix`\n"
       "  What a code means:  ckpt-check explain CFG011\n";
   CHECK(text(sample(), {}) == want);
 }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "validator/base/file.h"
@@ -66,6 +67,18 @@ Result<pipeline::CheckOptions> options_of(const CheckArgs& args, policy::Setting
   return o;
 }
 
+/// Leaves out the waivers of rules that this run does not look at: those of `kl` and prune-verify,
+/// and those that were not selected.
+void keep_relevant(std::vector<policy::Waiver>& waivers, const pipeline::CheckOptions& options) {
+  const auto listed = [](const std::vector<std::string>& list, const std::string& code) {
+    return std::ranges::any_of(list, [&code](const std::string& p) { return code.starts_with(p); });
+  };
+  std::erase_if(waivers, [&](const policy::Waiver& w) {
+    return rules::find_rule(w.code)->run == nullptr || listed(options.ignore, w.code) ||
+           (!options.select.empty() && !listed(options.select, w.code));
+  });
+}
+
 /// Severities, waivers and the baseline, then the verdict anew.
 Result<void> apply_policy(const policy::Settings& settings, const CheckArgs& args,
                           const pipeline::CheckOptions& options, results::Results& r) {
@@ -96,6 +109,7 @@ int run_check_command(const GlobalOptions& global, const CheckArgs& args, Interr
     complain(options.error().message);
     return 2;
   }
+  keep_relevant(settings->waivers, *options);
   ThreadPool pool(global.threads);
   std::vector<results::Results> all;
   {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "validator/base/text.h"
 #include "validator/rules/rule.h"
 
@@ -74,6 +76,10 @@ void apply_waivers(results::Results& results, const Settings& settings, Day now)
       f.status = "waived";
       f.waiver = results::Waived{shown(w.reason, 1000), until};
     }
+    const bool skipped =
+        std::ranges::find(results.rules_skipped, w.code, &results::Incomplete::what) !=
+        results.rules_skipped.end();
+    if (matched == 0 && skipped) continue;
     if (matched == 0) {
       add("WVR003", about(w, settings, fmt::format("the waiver of {} matches no finding", w.code)));
     } else if (fixed) {

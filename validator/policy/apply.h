@@ -18,7 +18,8 @@ void apply_severities(results::Results& results,
 
 /// Marks what `settings` waives and adds the findings about the waivers themselves: WVR001 expired,
 /// WVR002 expires within 14 days, WVR003 matched nothing, WVR004 of a rule that cannot be waived. A
-/// waiver of a rule that did not run (`selected` false) is not said to match nothing.
+/// waiver of a rule in `rules_skipped` is not said to match nothing. Waivers of rules that this run
+/// does not look at at all are for the caller to leave out.
 void apply_waivers(results::Results& results, const Settings& settings, Day now);
 
 /// A baseline: the findings of a run, by fingerprint, as JSON.
