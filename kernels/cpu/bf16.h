@@ -27,8 +27,8 @@ struct Bf16Kernels {
   void (*multiply)(const MultiplyPairs&);
   /// As Level::transpose_bf16, to pairs [ceil(k / 2), 32].
   void (*transpose)(const TransposeArgs&, std::uint32_t* to);
-  /// As Level::decode_int4 with rounding to BF16, to pairs; group_size is a multiple of 8.
-  void (*decode_int4)(const DecodeArgs&, std::uint32_t* to);
+  /// As Level::decode with rounding to BF16, to pairs; only where DecodeArgs::whole_words() holds.
+  void (*decode)(const DecodeArgs&, std::uint32_t* to);
   /// A panel [k, 32] of numbers that are BF16 exactly, to pairs.
   void (*pack)(const float* from, std::int64_t k, std::uint32_t* to);
 };

@@ -119,23 +119,43 @@ CKPT_INLINE vu pair_of(vf even, vf odd) {
   return (bits_of(even) >> 16) | (bits_of(odd) & 0xFFFF0000U);
 }
 
-CKPT_TARGET void decode_pairs(const DecodeArgs& p, std::uint32_t* to) {
-  for (std::int64_t k = p.k_begin; k < p.k_end; k += 8) {
+template <Element E, int Bits>
+CKPT_TARGET void decode_pairs_of(const DecodeArgs& p, std::uint32_t* to) {
+  constexpr std::int64_t kCodes = 32 / Bits;
+  constexpr int kMask = (1 << Bits) - 1;
+  for (std::int64_t k = p.k_begin; k < p.k_end; k += kCodes) {
+    const std::int64_t rows = p.k_end - k < kCodes ? p.k_end - k : kCodes;
     for (std::int64_t half = 0; half < kPanel; half += kLanes) {
       vi word;
-      __builtin_memcpy(&word, p.words + (k / 8) * p.row_bytes + half * 4, sizeof(word));
-      const std::int64_t group = k / p.group_size;
-      const vf scale = load(p.scales + group * kPanel + half);
-      vi zero;
-      __builtin_memcpy(&zero, p.zeros + group * kPanel + half, sizeof(zero));
-      for (std::int64_t j = 0; j < 4; ++j) {
-        const vf even = scale * __builtin_convertvector((word & 15) - zero, vf);
-        const vf odd = scale * __builtin_convertvector(((word >> 4) & 15) - zero, vf);
-        const vu pair = pair_of(round_bf16(even), round_bf16(odd));
-        __builtin_memcpy(to + ((k - p.k_begin) / 2 + j) * kPanel + half, &pair, sizeof(pair));
-        word = word >> 8;
+      __builtin_memcpy(&word, p.words + (k - p.k_begin) / kCodes * p.row_bytes + half * 4,
+                       sizeof(word));
+      const Group g = group_at(p, k, half);
+      for (std::int64_t j = 0; j < rows; j += 2) {
+        const vf even = round_bf16(g.scale * number<E>(word & kMask, g.zero));
+        word = word >> Bits;
+        const vf odd = j + 1 < rows ? round_bf16(g.scale * number<E>(word & kMask, g.zero)) : vf{};
+        word = word >> Bits;
+        const vu pair = pair_of(even, odd);
+        __builtin_memcpy(to + ((k - p.k_begin) + j) / 2 * kPanel + half, &pair, sizeof(pair));
       }
     }
+  }
+}
+
+CKPT_TARGET void decode_pairs(const DecodeArgs& p, std::uint32_t* to) {
+  switch (p.element) {
+    case Element::code:
+      if (p.bits == 2) return decode_pairs_of<Element::code, 2>(p, to);
+      if (p.bits == 4) return decode_pairs_of<Element::code, 4>(p, to);
+      return decode_pairs_of<Element::code, 8>(p, to);
+    case Element::i8:
+      return decode_pairs_of<Element::i8, 8>(p, to);
+    case Element::e4m3:
+      return decode_pairs_of<Element::e4m3, 8>(p, to);
+    case Element::e5m2:
+      return decode_pairs_of<Element::e5m2, 8>(p, to);
+    case Element::e2m1:
+      return decode_pairs_of<Element::e2m1, 4>(p, to);
   }
 }
 

@@ -56,8 +56,13 @@ class PanelReader {
   const MatrixView& view_;
   std::int64_t n_begin_;
   std::int64_t cols_;
-  bool fast_ = false;  ///< the hot layout: 4 bits packed along k, whole panels
+  /// How codes are read: one by one, or a vector of outputs at a time from words that lie side by
+  /// side, from rows that are turned first, or from AWQ's interleaved ones.
+  enum class Path : std::uint8_t { codes, words, turned_words, awq };
+
+  Path path_ = Path::codes;
   bool ok_ = true;
+  Scratch words_;                          ///< [words of kDepth codes, 32], turned
   Scratch scales_;                         ///< [G, 32]
   std::unique_ptr<std::int32_t[]> zeros_;  ///< [G, 32], with the code offset
 };

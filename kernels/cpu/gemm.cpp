@@ -179,22 +179,26 @@ bool weights_are_bf16(const GemmArgs& args) {
   });
 }
 
-std::int64_t packed_words(std::int64_t codes, unsigned bits) {
-  return (codes * static_cast<std::int64_t>(bits) + 31) / 32;
+// Widths that an element can have.
+bool width_fits(const PackedLayout& p) {
+  if (p.element == Element::code) return p.bits >= 1 && p.bits <= 8;
+  return p.bits == (p.element == Element::e2m1 ? 4U : 8U);
 }
 
 // Bytes that the words, zeros and scales of a packed view must have at least.
 bool packed_sizes_fit(const MatrixView& v) {
   const PackedLayout& p = v.packed;
-  if (p.bits < 1 || p.bits > 8 || p.groups < 1 || p.group_size < 1) return false;
-  if (p.scale_storage == Storage::packed || (p.awq_order && p.bits != 4)) return false;
-  const std::int64_t words = p.pack_axis == PackAxis::out ? v.k * packed_words(v.n, p.bits)
-                                                          : v.n * packed_words(v.k, p.bits);
-  const std::int64_t zeros = p.groups * packed_words(v.n, p.bits);
-  const std::int64_t scale_bytes = p.scale_storage == Storage::f32 ? 4 : 2;
+  if (!width_fits(p) || p.groups < 1 || p.group_size < 1 || p.rows_per_scale < 1) return false;
+  if (p.awq_order && (p.bits != 4 || p.pack_axis != PackAxis::out)) return false;
+  std::int64_t data = 4 * v.n * words_of(v.k, p.bits);
+  if (p.words_row_is_out) data = v.n * packed_row_bytes(v);
+  if (!p.words_row_is_out && p.pack_axis == PackAxis::out) data = 4 * v.k * words_of(v.n, p.bits);
+  const std::int64_t zeros = p.groups * (p.zeros_are_bytes ? v.n : 4 * words_of(v.n, p.bits));
+  const std::int64_t scale_rows = (v.n + p.rows_per_scale - 1) / p.rows_per_scale;
+  const std::int64_t scales = p.groups * scale_rows * scale_bytes(p.scale_type);
   const auto bytes = [](const auto& span) { return static_cast<std::int64_t>(span.size()); };
-  if (bytes(v.data) < words * 4 || bytes(v.scales) < p.groups * v.n * scale_bytes) return false;
-  if (p.has_zeros && bytes(v.zeros) < zeros * 4) return false;
+  if (bytes(v.data) < data || bytes(v.scales) < scales) return false;
+  if (p.has_zeros && bytes(v.zeros) < zeros) return false;
   if (v.group_of_k.empty()) return (v.k + p.group_size - 1) / p.group_size <= p.groups;
   if (bytes(v.group_of_k) != v.k * 4) return false;
   for (std::int64_t k = 0; k < v.k; ++k) {

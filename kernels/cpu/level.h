@@ -38,17 +38,33 @@ struct TransposeArgs {
   float* to = nullptr;
 };
 
-/// Decodes 4-bit codes packed along k, words [K/8, N], to a panel [k, 32]: the hot layout.
+/// Decodes codes of 2, 4 or 8 bits packed along k, words [K*b/32, columns], to a panel [k, 32]; or,
+/// by decode_awq, AWQ's words [K, N/8].
 struct DecodeArgs {
-  const std::byte* words = nullptr;  ///< word row 0, first column of the panel
+  const std::byte* words = nullptr;  ///< word row of k_begin, first column of the panel
   std::int64_t row_bytes = 0;        ///< between word rows
-  std::int64_t k_begin = 0;          ///< multiple of 8
+  Element element = Element::code;
+  unsigned bits = 4;
+  std::int64_t k_begin = 0;  ///< multiple of 32 / bits
   std::int64_t k_end = 0;
   const float* scales = nullptr;        ///< [G, 32]
   const std::int32_t* zeros = nullptr;  ///< [G, 32], every offset included
   std::int64_t group_size = 0;
+  const std::byte* group_of_k = nullptr;  ///< I32 [K], or null for k div group_size
   Rounding rounding = Rounding::none;
   float* to = nullptr;  ///< row k_begin of the panel
+
+  [[nodiscard]] std::int64_t group(std::int64_t k) const {
+    if (group_of_k == nullptr) return k / group_size;
+    std::int32_t g = 0;
+    __builtin_memcpy(&g, group_of_k + k * 4, sizeof(g));
+    return g;
+  }
+
+  /// Whether all codes of a word are of one group.
+  [[nodiscard]] bool whole_words() const {
+    return group_of_k == nullptr && group_size % (32 / static_cast<std::int64_t>(bits)) == 0;
+  }
 };
 
 /// One row of the delta rule's, norm's and softmax's elementwise work; `n` floats each.
@@ -58,7 +74,8 @@ struct Level {
   void (*transpose_f32)(const TransposeArgs&);
   void (*transpose_bf16)(const TransposeArgs&);
   void (*transpose_f16)(const TransposeArgs&);
-  void (*decode_int4)(const DecodeArgs&);
+  void (*decode)(const DecodeArgs&);
+  void (*decode_awq)(const DecodeArgs&);
   void (*round)(float* x, std::int64_t n, Rounding rounding);
   /// y = rd(x * factor * (w + offset)), factor = rsqrt(mean + eps).
   void (*rms_norm)(const float* x, float* y, const float* w, std::int64_t n, float eps,

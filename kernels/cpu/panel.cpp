@@ -25,8 +25,13 @@ std::uint32_t code_in_run(const std::byte* run, std::int64_t word_bytes, std::in
   return static_cast<std::uint32_t>((value >> shift) & ((1ULL << bits) - 1));
 }
 
-std::int64_t words_of(std::int64_t codes, unsigned bits) {
-  return (codes * static_cast<std::int64_t>(bits) + 31) / 32;
+// The same in a row of bytes, which need not end on a word.
+std::uint32_t code_in_row(const std::byte* row, std::int64_t index, unsigned bits) {
+  const std::int64_t bit = index * static_cast<std::int64_t>(bits);
+  const auto shift = static_cast<unsigned>(bit % 8);
+  std::uint32_t value = load<std::uint8_t>(row + bit / 8);
+  if (shift + bits > 8) value |= std::uint32_t{load<std::uint8_t>(row + bit / 8 + 1)} << 8;
+  return (value >> shift) & ((1U << bits) - 1);
 }
 
 // Place of column n among the nibbles of AWQ's order.
@@ -42,9 +47,7 @@ std::uint32_t code_at(const MatrixView& view, std::int64_t n, std::int64_t k) {
     const std::int64_t place = p.awq_order ? awq_place(n) : n;
     return code_in_run(words + k * words_of(view.n, p.bits) * 4, 4, place, p.bits);
   }
-  if (p.words_row_is_out) {  // words [N, K*b/32]
-    return code_in_run(words + n * words_of(view.k, p.bits) * 4, 4, k, p.bits);
-  }
+  if (p.words_row_is_out) return code_in_row(words + n * packed_row_bytes(view), k, p.bits);
   return code_in_run(words + n * 4, view.n * 4, k, p.bits);  // words [K*b/32, N]
 }
 
@@ -52,6 +55,7 @@ std::int32_t zero_at(const MatrixView& view, std::int64_t n, std::int64_t g) {
   const PackedLayout& p = view.packed;
   if (!p.has_zeros) return p.code_offset;
   const std::byte* words = view.zeros.data();
+  if (p.zeros_are_bytes) return load<std::int8_t>(words + n * p.groups + g);
   std::uint32_t stored = 0;
   if (p.zeros_row_is_out) {  // [N*b/32, G]
     stored = code_in_run(words + g * 4, p.groups * 4, n, p.bits);
@@ -64,17 +68,44 @@ std::int32_t zero_at(const MatrixView& view, std::int64_t n, std::int64_t g) {
 
 float scale_at(const MatrixView& view, std::int64_t n, std::int64_t g) {
   const PackedLayout& p = view.packed;
-  const std::int64_t index = p.scales_row_is_out ? n * p.groups + g : g * view.n + n;
-  const std::byte* at = view.scales.data();
-  switch (p.scale_storage) {
-    case Storage::f16:
-      return f16_to_f32(load<std::uint16_t>(at + index * 2));
-    case Storage::bf16:
-      return bf16_to_f32(load<std::uint16_t>(at + index * 2));
-    case Storage::f32:
-      return load<float>(at + index * 4);
-    case Storage::packed:
+  const std::int64_t row = n / p.rows_per_scale;
+  const std::int64_t rows = (view.n + p.rows_per_scale - 1) / p.rows_per_scale;
+  const std::int64_t index = p.scales_row_is_out ? row * p.groups + g : g * rows + row;
+  const std::byte* at = view.scales.data() + index * scale_bytes(p.scale_type);
+  float scale = 0;
+  switch (p.scale_type) {
+    case ScaleType::f32:
+      scale = load<float>(at);
       break;
+    case ScaleType::bf16:
+      scale = bf16_to_f32(load<std::uint16_t>(at));
+      break;
+    case ScaleType::f16:
+      scale = f16_to_f32(load<std::uint16_t>(at));
+      break;
+    case ScaleType::e4m3:
+      scale = e4m3_to_f32(load<std::uint8_t>(at));
+      break;
+    case ScaleType::e8m0:
+      scale = e8m0_to_f32(load<std::uint8_t>(at));
+      break;
+  }
+  return p.factor_divides ? scale / p.scale_factor : scale * p.scale_factor;
+}
+
+// An element as the number it stands for; the small floats have no zero.
+float number_of(Element element, std::uint32_t code, std::int32_t zero) {
+  switch (element) {
+    case Element::code:
+      return static_cast<float>(static_cast<std::int32_t>(code) - zero);
+    case Element::i8:
+      return static_cast<float>(static_cast<std::int8_t>(code) - zero);
+    case Element::e4m3:
+      return e4m3_to_f32(static_cast<std::uint8_t>(code));
+    case Element::e5m2:
+      return e5m2_to_f32(static_cast<std::uint8_t>(code));
+    case Element::e2m1:
+      return e2m1_to_f32(static_cast<std::uint8_t>(code));
   }
   return 0;
 }
@@ -85,9 +116,19 @@ PanelReader::PanelReader(const Level& level, const MatrixView& view, std::int64_
     : level_(level), view_(view), n_begin_(n_begin), cols_(std::min(kPanel, view.n - n_begin)) {
   if (view.storage != Storage::packed) return;
   const PackedLayout& p = view.packed;
-  fast_ = p.bits == 4 && p.pack_axis == PackAxis::in && !p.words_row_is_out &&
-          view.group_of_k.empty() && cols_ == kPanel && view.k % 8 == 0;
-  unpack_groups();
+  const bool width = p.bits == 2 || p.bits == 4 || p.bits == 8;
+  if (p.awq_order) {
+    path_ = cols_ == kPanel ? Path::awq : Path::codes;
+  } else if (width && p.words_row_is_out) {
+    path_ = packed_row_bytes(view) % 4 == 0 ? Path::turned_words : Path::codes;
+  } else if (width && p.pack_axis == PackAxis::in && cols_ == kPanel) {
+    path_ = Path::words;
+  }
+  if (path_ == Path::turned_words) {
+    words_ = make_scratch(words_of(kDepth, p.bits) * kPanel);
+    ok_ = words_ != nullptr;
+  }
+  if (ok_) unpack_groups();
 }
 
 void PanelReader::unpack_groups() {
@@ -109,15 +150,36 @@ void PanelReader::unpack_groups() {
 }
 
 DecodeArgs PanelReader::codes(std::int64_t k_begin, std::int64_t k_end, float* to) const {
-  return {.words = view_.data.data() + n_begin_ * 4,
-          .row_bytes = view_.n * 4,
-          .k_begin = k_begin,
-          .k_end = k_end,
-          .scales = scales_.get(),
-          .zeros = zeros_.get(),
-          .group_size = view_.packed.group_size,
-          .rounding = view_.packed.rounding,
-          .to = to};
+  const PackedLayout& p = view_.packed;
+  const std::int64_t word_row = k_begin * static_cast<std::int64_t>(p.bits) / 32;
+  DecodeArgs args{.words = view_.data.data() + (word_row * view_.n + n_begin_) * 4,
+                  .row_bytes = view_.n * 4,
+                  .element = p.element,
+                  .bits = p.bits,
+                  .k_begin = k_begin,
+                  .k_end = k_end,
+                  .scales = scales_.get(),
+                  .zeros = zeros_.get(),
+                  .group_size = p.group_size,
+                  .group_of_k = view_.group_of_k.empty() ? nullptr : view_.group_of_k.data(),
+                  .rounding = p.rounding,
+                  .to = to};
+  if (path_ == Path::awq) {
+    args.row_bytes = words_of(view_.n, p.bits) * 4;
+    args.words = view_.data.data() + k_begin * args.row_bytes + n_begin_ / 8 * 4;
+  }
+  if (path_ == Path::turned_words) {
+    // The words of 32 rows side by side look like those that are packed down a column.
+    const std::int64_t row_bytes = packed_row_bytes(view_);
+    level_.transpose_f32({.from = view_.data.data() + n_begin_ * row_bytes + word_row * 4,
+                          .row_bytes = row_bytes,
+                          .n = cols_,
+                          .k = words_of(k_end - k_begin, p.bits),
+                          .to = words_.get()});
+    args.words = reinterpret_cast<const std::byte*>(words_.get());
+    args.row_bytes = kPanel * 4;
+  }
+  return args;
 }
 
 TransposeArgs PanelReader::rows(std::int64_t k_begin, std::int64_t k_end, float* to) const {
@@ -132,8 +194,15 @@ TransposeArgs PanelReader::rows(std::int64_t k_begin, std::int64_t k_end, float*
 
 void PanelReader::read(std::int64_t k_begin, std::int64_t k_end, float* to) const {
   if (view_.storage != Storage::packed) return read_floats(k_begin, k_end, to);
-  if (!fast_) return read_codes(k_begin, k_end, to);
-  level_.decode_int4(codes(k_begin, k_end, to));
+  switch (path_) {
+    case Path::codes:
+      return read_codes(k_begin, k_end, to);
+    case Path::awq:
+      return level_.decode_awq(codes(k_begin, k_end, to));
+    case Path::words:
+    case Path::turned_words:
+      return level_.decode(codes(k_begin, k_end, to));
+  }
 }
 
 void PanelReader::read_pairs(const Bf16Kernels& kernels, std::int64_t k_begin, std::int64_t k_end,
@@ -141,8 +210,9 @@ void PanelReader::read_pairs(const Bf16Kernels& kernels, std::int64_t k_begin, s
   if (view_.storage == Storage::bf16) {
     return kernels.transpose(rows(k_begin, k_end, nullptr), to);
   }
-  if (fast_ && view_.packed.group_size % 8 == 0) {
-    return kernels.decode_int4(codes(k_begin, k_end, nullptr), to);
+  if (path_ == Path::words || path_ == Path::turned_words) {
+    const DecodeArgs args = codes(k_begin, k_end, nullptr);
+    if (args.whole_words()) return kernels.decode(args, to);
   }
   read(k_begin, k_end, scratch);
   kernels.pack(scratch, k_end - k_begin, to);
@@ -165,8 +235,8 @@ void PanelReader::read_codes(std::int64_t k_begin, std::int64_t k_end, float* to
     for (std::int64_t j = 0; j < kPanel; ++j) {
       row[j] = 0;
       if (j >= cols_) continue;
-      const auto code = static_cast<std::int32_t>(code_at(view_, n_begin_ + j, k));
-      row[j] = scales[j] * static_cast<float>(code - zeros[j]);
+      const std::uint32_t code = code_at(view_, n_begin_ + j, k);
+      row[j] = scales[j] * number_of(view_.packed.element, code, zeros[j]);
     }
     level_.round(row, kPanel, view_.packed.rounding);
   }

@@ -307,15 +307,25 @@ TEST_CASE("unrounded weights move the mean KL of pair M by less than 0.5 %") {
   CHECK_FALSE(close(run->metrics.kl.mean, golden, 1e-3 * golden));
 }
 
-TEST_CASE("pairs S (GPTQ v1 and AWQ, group 32) agree with transformers") {
+TEST_CASE("pairs S (GPTQ v1, AWQ and FP8 in ragged blocks) agree with transformers") {
   const auto shared = shared_root();
   if (!shared) {
     MESSAGE("skipped: the models S are not beside the source tree");
     return;
   }
-  for (const char* candidate : {"S-causallm-gptq-w4g32", "S-causallm-awq-w4g32"}) {
+  for (const char* candidate :
+       {"S-causallm-gptq-w4g32", "S-causallm-awq-w4g32", "S-causallm-fp8-block128"}) {
     check_everything({*shared, "S-causallm-bf16", candidate, "tokens_S"}, {});
   }
+}
+
+TEST_CASE("pair A, W4 experts and W8 attention in compressed-tensors, agrees with transformers") {
+  const auto shared = shared_root();
+  if (!shared) {
+    MESSAGE("skipped: the compressed-tensors model is not beside the source tree");
+    return;
+  }
+  check_everything({*shared, "A-causallm-bf16", "A-causallm-w4a16-w8a16-ct", "tokens_A"}, {});
 }
 
 TEST_CASE("a checkpoint compared with itself is exactly 0 everywhere") {

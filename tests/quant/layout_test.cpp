@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "validator/base/bits.h"
+#include "validator/quant/codec.h"
 
 namespace ckpt::quant {
 namespace {
@@ -31,7 +32,7 @@ std::span<const std::byte> bytes_of(const Words& w) {
 
 /// One random linear with everything the decoder should find again.
 struct Packed {
-  IntLayout layout;
+  Layout layout;
   Words words;
   Words zeros;
   std::vector<std::uint16_t> scales;
@@ -122,7 +123,7 @@ TEST_CASE("a slice of rows is the same rows of the whole") {
 }
 
 TEST_CASE("compressed-tensors rows: signed codes along K, scales [N, G]") {
-  IntLayout l;
+  Layout l;
   l.bits = 8;
   l.n = 3;
   l.k = 8;
@@ -150,7 +151,7 @@ TEST_CASE("compressed-tensors rows: signed codes along K, scales [N, G]") {
 }
 
 TEST_CASE("AWQ: nibbles stand in the order 0 2 4 6 1 3 5 7") {
-  IntLayout l;
+  Layout l;
   l.n = 8;
   l.k = 1;
   l.groups = 1;

@@ -57,4 +57,31 @@ template <class T>
   return static_cast<std::uint16_t>(sign | ((rounded - 0x38000000U) >> 13));
 }
 
+/// OCP E4M3 ("fn"): bias 7, no infinity, S.1111.111 is NaN, largest 448.
+[[nodiscard]] inline float e4m3_to_f32(std::uint8_t bits) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x80U) << 24;
+  const std::uint32_t magnitude = bits & 0x7FU;
+  if (magnitude == 0x7F) return std::bit_cast<float>(sign | 0x7FC00000U);
+  const float value = std::bit_cast<float>(magnitude << 20) * 0x1p120F;
+  return sign != 0 ? -value : value;
+}
+
+/// OCP E5M2: the upper byte of an F16.
+[[nodiscard]] inline float e5m2_to_f32(std::uint8_t bits) {
+  return f16_to_f32(static_cast<std::uint16_t>(bits << 8));
+}
+
+/// OCP E8M0: 2^(bits - 127), 255 is NaN.
+[[nodiscard]] inline float e8m0_to_f32(std::uint8_t bits) {
+  if (bits == 0xFF) return std::bit_cast<float>(0x7FC00000U);
+  if (bits == 0) return 0x1p-127F;
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 23);
+}
+
+/// OCP E2M1 in the low four bits: bias 1, no specials.
+[[nodiscard]] inline float e2m1_to_f32(std::uint8_t bits) {
+  const float value = std::bit_cast<float>(static_cast<std::uint32_t>(bits & 7U) << 22) * 0x1p126F;
+  return (bits & 8U) != 0 ? -value : value;
+}
+
 }  // namespace ckpt

@@ -10,30 +10,35 @@
 namespace ckpt::quant {
 namespace {
 
-using container::Tensor;
-
-const Tensor* tensor_of(const Stored& s, Member m, const container::Checkpoint& c) {
-  const std::int32_t i = s.at(m);
-  return i < 0 ? nullptr : &c.tensors()[static_cast<std::size_t>(i)];
-}
-
 std::uint64_t words_for(std::uint64_t codes, unsigned bits) {
   return (codes * bits + 31) / 32;
 }
 
-bool scale_dtype_known(Dtype d) {
-  return d == Dtype::f16 || d == Dtype::bf16 || d == Dtype::f32;
+/// Bytes of one row of words [N, ceil(K*b/32)] or of bytes [N, K*b/8].
+std::uint64_t row_bytes(const Layout& l) {
+  return l.rows_are_bytes ? (l.k * l.bits + 7) / 8 : 4 * words_for(l.k, l.bits);
 }
 
-float load_scale(const IntLayout& l, const std::byte* base, std::uint64_t index) {
+float scale_number(const Layout& l, const std::byte* base, std::uint64_t index) {
   switch (l.scale_dtype) {
     case Dtype::f16:
       return f16_to_f32(load<std::uint16_t>(base + 2 * index));
     case Dtype::bf16:
       return bf16_to_f32(load<std::uint16_t>(base + 2 * index));
+    case Dtype::f8_e4m3:
+      return e4m3_to_f32(load<std::uint8_t>(base + index));
+    case Dtype::f8_e8m0:
+      return e8m0_to_f32(load<std::uint8_t>(base + index));
     default:
       return load<float>(base + 4 * index);
   }
+}
+
+float load_scale(const Layout& l, const std::byte* base, std::uint64_t row, std::uint64_t group) {
+  const std::uint64_t block = row / l.rows_per_scale;
+  const float s = scale_number(
+      l, base, l.scales_row_is_out ? block * l.groups + group : group * l.scale_rows() + block);
+  return l.factor_divides ? s / l.scale_factor : s * l.scale_factor;
 }
 
 /// Code `i` of a dense bit stream whose word `j` lies at `base + 4 * j * stride` (formats, 2).
@@ -47,6 +52,15 @@ std::uint32_t stream_code(const std::byte* base, std::uint64_t stride, std::uint
     value |= static_cast<std::uint64_t>(load<std::uint32_t>(base + 4 * (word + 1) * stride)) << 32;
   }
   return static_cast<std::uint32_t>((value >> shift) & ((1ULL << bits) - 1));
+}
+
+/// The same where the words follow each other, byte by byte: rows need not end on a word.
+std::uint32_t row_code(const std::byte* row, std::uint64_t i, unsigned bits) {
+  const std::uint64_t at = i * bits;
+  const auto shift = static_cast<unsigned>(at % 8);
+  std::uint32_t value = load<std::uint8_t>(row + at / 8);
+  if (shift + bits > 8) value |= std::uint32_t{load<std::uint8_t>(row + at / 8 + 1)} << 8;
+  return (value >> shift) & ((1U << bits) - 1);
 }
 
 /// Column 8c + j of AWQ's word c stands at this nibble (formats, 4).
@@ -63,18 +77,26 @@ struct Sizes {
   std::uint64_t scales;
 };
 
-Sizes sizes_of(const IntLayout& l) {
-  const bool along_in = l.pack_axis == PackAxis::in;
-  const std::uint64_t words =
-      along_in ? words_for(l.k, l.bits) * l.n : l.k * words_for(l.n, l.bits);
-  const std::uint64_t zeros = l.has_zeros ? words_for(l.n, l.bits) * l.groups : 0;
-  const std::uint64_t scale_bytes = dtype_bits(l.scale_dtype) / 8;
-  return {4 * words, 4 * zeros, scale_bytes * l.n * l.groups};
+Sizes sizes_of(const Layout& l) {
+  Sizes s{};
+  if (l.words_row_is_out) {
+    s.words = row_bytes(l) * l.n;
+  } else if (l.pack_axis == PackAxis::in) {
+    s.words = 4 * words_for(l.k, l.bits) * l.n;
+  } else {
+    s.words = 4 * l.k * words_for(l.n, l.bits);
+  }
+  if (l.has_zeros) {
+    s.zeros = l.zeros_are_bytes ? l.n * l.groups : 4 * words_for(l.n, l.bits) * l.groups;
+  }
+  s.scales = dtype_bits(l.scale_dtype) / 8 * l.scale_rows() * l.groups;
+  return s;
 }
 
 int zero_of(const PackedLinear& p, std::uint64_t row, std::uint64_t group) {
-  const IntLayout& l = p.layout;
+  const Layout& l = p.layout;
   if (!l.has_zeros) return 0;
+  if (l.zeros_are_bytes) return load<std::int8_t>(p.zeros.data() + row * l.groups + group);
   if (l.awq_order) {
     return static_cast<int>(awq_code(p.zeros.data() + 4 * group * words_for(l.n, 4), row));
   }
@@ -84,112 +106,32 @@ int zero_of(const PackedLinear& p, std::uint64_t row, std::uint64_t group) {
   return static_cast<int>(stream_code(base, stride, row, l.bits)) + l.zero_offset - l.code_offset;
 }
 
-int code_of(const PackedLinear& p, std::uint64_t row, std::uint64_t column) {
-  const IntLayout& l = p.layout;
-  if (l.awq_order) {
-    return static_cast<int>(awq_code(p.words.data() + 4 * column * words_for(l.n, 4), row));
-  }
-  const std::byte* base = l.words_row_is_out ? p.words.data() + 4 * row * words_for(l.k, l.bits)
-                                             : p.words.data() + 4 * row;
-  const std::uint64_t stride = l.words_row_is_out ? 1 : l.n;
-  return static_cast<int>(stream_code(base, stride, column, l.bits)) - l.code_offset;
+std::uint32_t code_of(const PackedLinear& p, std::uint64_t row, std::uint64_t column) {
+  const Layout& l = p.layout;
+  if (l.words_row_is_out) return row_code(p.words.data() + row * row_bytes(l), column, l.bits);
+  if (l.awq_order) return awq_code(p.words.data() + 4 * column * words_for(l.n, 4), row);
+  return stream_code(p.words.data() + 4 * row, l.n, column, l.bits);
 }
 
-Result<IntLayout> gptq_layout(const Stored& s, const arch::Module& m,
-                              const container::Checkpoint& c, bool zeros_v2) {
-  IntLayout l;
-  l.bits = static_cast<unsigned>(s.bits);
-  l.n = m.shape[0];
-  l.k = m.shape[1];
-  l.awq_order = s.format == Format::awq;
-  l.pack_axis = l.awq_order ? PackAxis::out : PackAxis::in;
-  l.zero_offset = l.awq_order || zeros_v2 ? 0 : 1;
-  const Tensor* scales = tensor_of(s, Member::scales, c);
-  const Tensor* zeros = tensor_of(s, Member::qzeros, c);
-  if (scales == nullptr || zeros == nullptr) {
-    return fail(ErrorKind::format, fmt::format("{}: scales or qzeros are not stored", m.name));
+/// Element minus zero, exact in f32.
+float element_of(const Layout& l, std::uint32_t code, int zero) {
+  switch (l.element) {
+    case Element::code:
+      return static_cast<float>(static_cast<int>(code) - l.code_offset - zero);
+    case Element::i8:
+      return static_cast<float>(static_cast<std::int8_t>(code) - zero);
+    case Element::e4m3:
+      return e4m3_to_f32(static_cast<std::uint8_t>(code));
+    case Element::e5m2:
+      return e5m2_to_f32(static_cast<std::uint8_t>(code));
+    case Element::e2m1:
+      return e2m1_to_f32(static_cast<std::uint8_t>(code));
   }
-  l.scale_dtype = scales->dtype;
-  const std::size_t rank = scales->shape.size();
-  l.groups = rank >= 2 ? scales->shape[rank - 2] : 1;
-  return l;
+  return 0;
 }
 
-Result<IntLayout> ct_layout(const Stored& s, const arch::Module& m,
-                            const container::Checkpoint& c) {
-  IntLayout l;
-  l.bits = static_cast<unsigned>(s.bits);
-  l.n = m.shape[0];
-  l.k = m.shape[1];
-  l.words_row_is_out = true;
-  l.scales_row_is_out = true;
-  l.zeros_row_is_out = true;
-  l.code_offset = 1 << (s.bits - 1);
-  l.has_zeros = s.at(Member::weight_zero_point) >= 0;
-  const Tensor* scales = tensor_of(s, Member::weight_scale, c);
-  if (scales == nullptr) {
-    return fail(ErrorKind::format, fmt::format("{}: weight_scale is not stored", m.name));
-  }
-  l.scale_dtype = scales->dtype;
-  l.groups = scales->shape.empty() ? 1 : scales->shape.back();
-  return l;
-}
-
-}  // namespace
-
-bool stores_zero_plainly(const config::QuantConfig& q) {
-  if (q.method == config::QuantMethod::gptq) return q.checkpoint_format == "gptq_v2";
-  return q.packing_format == "auto_round" || q.packing_format == "auto_round:gptqmodel";
-}
-
-Result<IntLayout> int_layout(const Stored& stored, const arch::Module& module,
-                             const container::Checkpoint& checkpoint, bool zeros_v2,
-                             std::int64_t config_group_size) {
-  if (module.shape.size() != 2 || stored.bits < 1 || stored.bits > 8) {
-    return fail(ErrorKind::format,
-                fmt::format("{}: the stored shapes give no width from 1 to 8 bits", module.name));
-  }
-  const bool gptq = stored.format == Format::gptq || stored.format == Format::awq;
-  if (!gptq && stored.format != Format::ct_packed) {
-    return fail(ErrorKind::unsupported, fmt::format("{}: format {} is not decoded", module.name,
-                                                    format_name(stored.format)));
-  }
-  CKPT_TRY(IntLayout l,
-           gptq ? gptq_layout(stored, module, checkpoint, zeros_v2)
-                : ct_layout(stored, module, checkpoint),
-           "layout");
-  if (!scale_dtype_known(l.scale_dtype)) {
-    return fail(ErrorKind::unsupported,
-                fmt::format("{}: scales of dtype {}", module.name, dtype_name(l.scale_dtype)));
-  }
-  if (l.groups == 0 || l.groups > l.k) {
-    return fail(ErrorKind::format,
-                fmt::format("{}: {} groups over {} inputs", module.name, l.groups, l.k));
-  }
-  l.group_size = stored.group_size > 0 ? static_cast<std::uint64_t>(stored.group_size) : l.k;
-  if (const auto g = static_cast<std::uint64_t>(config_group_size);
-      config_group_size > 0 && g < l.k && (l.k + g - 1) / g == l.groups) {
-    l.group_size = g;
-  }
-  if ((l.k + l.group_size - 1) / l.group_size != l.groups) {
-    return fail(ErrorKind::format, fmt::format("{}: {} groups do not cut {} inputs evenly",
-                                               module.name, l.groups, l.k));
-  }
-  return l;
-}
-
-Result<void> decode_rows(const PackedLinear& p, std::uint64_t row_begin, std::uint64_t row_end,
-                         std::span<float> out) {
-  const IntLayout& l = p.layout;
-  const Sizes need = sizes_of(l);
-  if (row_begin > row_end || row_end > l.n || out.size() != (row_end - row_begin) * l.k ||
-      p.words.size() != need.words || p.zeros.size() != need.zeros ||
-      p.scales.size() != need.scales || (!p.g_idx.empty() && p.g_idx.size() != 4 * l.k)) {
-    return fail(ErrorKind::format,
-                fmt::format("packed linear [{}, {}]: {} bytes of words, {} of zeros, {} of scales "
-                            "do not fit the layout",
-                            l.n, l.k, p.words.size(), p.zeros.size(), p.scales.size()));
-  }
+Result<std::vector<std::uint64_t>> groups_of(const PackedLinear& p) {
+  const Layout& l = p.layout;
   std::vector<std::uint64_t> group(l.k);
   for (std::uint64_t k = 0; k < l.k; ++k) {
     group[k] = k / l.group_size;
@@ -202,17 +144,41 @@ Result<void> decode_rows(const PackedLinear& p, std::uint64_t row_begin, std::ui
     }
     group[k] = static_cast<std::uint64_t>(g);
   }
+  return group;
+}
+
+bool sizes_fit(const PackedLinear& p, std::uint64_t row_begin, std::uint64_t row_end,
+               std::size_t out) {
+  const Layout& l = p.layout;
+  if (l.bits < 1 || l.bits > 8 || l.group_size == 0 || l.rows_per_scale == 0) return false;
+  const Sizes need = sizes_of(l);
+  return row_begin <= row_end && row_end <= l.n && out == (row_end - row_begin) * l.k &&
+         p.words.size() == need.words && p.zeros.size() == need.zeros &&
+         p.scales.size() == need.scales && (p.g_idx.empty() || p.g_idx.size() == 4 * l.k);
+}
+
+}  // namespace
+
+Result<void> decode_rows(const PackedLinear& p, std::uint64_t row_begin, std::uint64_t row_end,
+                         std::span<float> out) {
+  const Layout& l = p.layout;
+  if (!sizes_fit(p, row_begin, row_end, out.size())) {
+    return fail(ErrorKind::format,
+                fmt::format("packed linear [{}, {}]: {} bytes of words, {} of zeros, {} of scales "
+                            "do not fit the layout",
+                            l.n, l.k, p.words.size(), p.zeros.size(), p.scales.size()));
+  }
+  CKPT_TRY(const std::vector<std::uint64_t> group, groups_of(p), "groups");
   std::vector<float> scale(l.groups);
   std::vector<int> zero(l.groups);
   for (std::uint64_t row = row_begin; row < row_end; ++row) {
     for (std::uint64_t g = 0; g < l.groups; ++g) {
-      scale[g] =
-          load_scale(l, p.scales.data(), l.scales_row_is_out ? row * l.groups + g : g * l.n + row);
+      scale[g] = load_scale(l, p.scales.data(), row, g);
       zero[g] = zero_of(p, row, g);
     }
     float* to = out.data() + (row - row_begin) * l.k;
     for (std::uint64_t k = 0; k < l.k; ++k) {
-      to[k] = scale[group[k]] * static_cast<float>(code_of(p, row, k) - zero[group[k]]);
+      to[k] = scale[group[k]] * element_of(l, code_of(p, row, k), zero[group[k]]);
     }
   }
   return {};

@@ -119,6 +119,13 @@ class Deriver {
       s_.bits = 8;
       return;
     }
+    if (weight.dtype == Dtype::u8 && has(Member::weight_scale_2)) {  // ModelOpt
+      s_.format = Format::nvfp4;
+      s_.bits = 4;
+      const ShapeView scales = shape(Member::weight_scale);
+      if (scales.size() == 2) set_groups(scales[1]);
+      return;
+    }
     s_.format = is_float(weight.dtype) ? Format::plain : Format::unknown;
     s_.bits = static_cast<int>(dtype_bits(weight.dtype));
   }

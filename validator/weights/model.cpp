@@ -54,7 +54,8 @@ Result<Cut> cut_of(const Tensor& t, const quant::Stored& s, const arch::Module& 
   for (std::size_t i = 1; i < shape.size(); ++i) cut.cols *= shape[i];
   cut.row_end = cut.rows;
   cut.col_end = cut.cols;
-  if (!joined(s, m)) return cut;
+  // One scale for both halves of a joined weight is not cut.
+  if (!joined(s, m) || cut.rows * cut.cols == 1) return cut;
   std::uint64_t& begin = rows_are_out ? cut.row_begin : cut.col_begin;
   std::uint64_t& end = rows_are_out ? cut.row_end : cut.col_end;
   if (end % 2 != 0) {
@@ -118,6 +119,14 @@ bool trivial(std::span<const std::byte> g_idx, std::uint64_t group_size) {
   return true;
 }
 
+// compressed-tensors writes -1 everywhere when no order was used.
+bool unused(std::span<const std::byte> g_idx) {
+  for (std::uint64_t k = 0; k < g_idx.size() / 4; ++k) {
+    if (load<std::int32_t>(g_idx.data() + 4 * k) != -1) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 const Tensor* Model::tensor(std::uint32_t module, Member member) const {
@@ -125,11 +134,10 @@ const Tensor* Model::tensor(std::uint32_t module, Member member) const {
   return i < 0 ? nullptr : &checkpoint_->tensors()[static_cast<std::size_t>(i)];
 }
 
-Result<quant::IntLayout> Model::layout(std::uint32_t module) const {
+Result<quant::Codec> Model::codec(std::uint32_t module) const {
   const auto& quant = config_->quant;
-  return quant::int_layout(stored_->modules[module], blueprint_->modules()[module], *checkpoint_,
-                           quant && quant::stores_zero_plainly(*quant),
-                           quant && quant->group_size ? *quant->group_size : 0);
+  return quant::codec_of({stored_->modules[module], blueprint_->modules()[module], *checkpoint_,
+                          quant ? &*quant : nullptr});
 }
 
 Result<void> Model::check(std::uint32_t module) const {
@@ -142,7 +150,7 @@ Result<void> Model::check(std::uint32_t module) const {
     return fail(ErrorKind::unsupported, fmt::format("{}: a bias is not computed", m.name));
   }
   if (s.format != quant::Format::plain) {
-    CKPT_TRY([[maybe_unused]] const auto l, layout(module), "weights");
+    CKPT_TRY([[maybe_unused]] const auto c, codec(module), "weights");
     return {};
   }
   CKPT_TRY([[maybe_unused]] const Cut cut, plain_cut(tensor(module, Member::weight), s, m),
@@ -154,9 +162,9 @@ std::uint64_t Model::bytes(std::uint32_t module) const {
   const quant::Stored& s = stored_->modules[module];
   const arch::Module& m = blueprint_->modules()[module];
   std::uint64_t total = 0;
-  for (const Member member :
-       {Member::weight, Member::qweight, Member::qzeros, Member::scales, Member::g_idx,
-        Member::weight_packed, Member::weight_scale, Member::weight_zero_point}) {
+  for (const Member member : {Member::weight, Member::qweight, Member::qzeros, Member::scales,
+                              Member::g_idx, Member::weight_packed, Member::weight_scale,
+                              Member::weight_scale_inv, Member::weight_zero_point}) {
     const Tensor* t = tensor(module, member);
     if (t == nullptr) continue;
     std::uint64_t size = t->bytes();
@@ -208,8 +216,8 @@ Result<Parameter> Model::load_packed(std::uint32_t module) const {
   p.name = m.name;
   p.shape = m.shape;
   p.packed = true;
-  CKPT_TRY(p.layout, layout(module), "weights");
-  const bool ct = s.format == quant::Format::ct_packed;
+  CKPT_TRY(const quant::Codec codec, this->codec(module), "weights");
+  p.layout = codec.layout;
   const auto read = [&](Member member, bool rows_are_out, Bytes& to) -> Result<void> {
     const Tensor* t = tensor(module, member);
     if (t == nullptr) return {};
@@ -217,16 +225,27 @@ Result<Parameter> Model::load_packed(std::uint32_t module) const {
     CKPT_TRY(to, read_cut(*checkpoint_, *t, cut), "weights");
     return {};
   };
-  CKPT_TRY_VOID(read(ct ? Member::weight_packed : Member::qweight, ct, p.data), m.name);
-  CKPT_TRY_VOID(read(ct ? Member::weight_scale : Member::scales, ct, p.scales), m.name);
-  if (p.layout.has_zeros) {
-    CKPT_TRY_VOID(read(ct ? Member::weight_zero_point : Member::qzeros, ct, p.zeros), m.name);
+  CKPT_TRY_VOID(read(codec.words, p.layout.words_row_is_out, p.data), m.name);
+  CKPT_TRY_VOID(read(codec.scales, p.layout.scales_row_is_out, p.scales), m.name);
+  if (codec.zeros) {
+    const bool rows = p.layout.zeros_row_is_out || p.layout.zeros_are_bytes;
+    CKPT_TRY_VOID(read(*codec.zeros, rows, p.zeros), m.name);
+  }
+  if (codec.factor) {
+    Bytes factor;
+    CKPT_TRY_VOID(read(*codec.factor, true, factor), m.name);
+    if (factor.size() != sizeof(float)) {
+      return fail(ErrorKind::format,
+                  fmt::format("{}: a global scale of {} bytes, 4 expected", m.name, factor.size()));
+    }
+    p.layout.scale_factor = ckpt::load<float>(factor.data());
   }
   const Tensor* g_idx = tensor(module, Member::g_idx);
+  if (g_idx == nullptr) g_idx = tensor(module, Member::weight_g_idx);
   if (g_idx == nullptr || g_idx->dtype != Dtype::i32 || g_idx->bytes() != 4 * p.layout.k) return p;
   p.g_idx.resize(g_idx->bytes());
   CKPT_TRY_VOID(checkpoint_->read(*g_idx, 0, p.g_idx), m.name);
-  if (trivial(p.g_idx, p.layout.group_size)) p.g_idx.clear();
+  if (trivial(p.g_idx, p.layout.group_size) || unused(p.g_idx)) p.g_idx.clear();
   return p;
 }
 

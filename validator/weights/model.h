@@ -8,6 +8,7 @@
 #include "validator/arch/blueprint.h"
 #include "validator/config/model_config.h"
 #include "validator/container/checkpoint.h"
+#include "validator/quant/codec.h"
 #include "validator/quant/stored.h"
 #include "validator/weights/parameter.h"
 
@@ -47,7 +48,7 @@ class Model {
  private:
   [[nodiscard]] const container::Tensor* tensor(std::uint32_t module, quant::Member member) const;
   [[nodiscard]] Result<Parameter> load_packed(std::uint32_t module) const;
-  [[nodiscard]] Result<quant::IntLayout> layout(std::uint32_t module) const;
+  [[nodiscard]] Result<quant::Codec> codec(std::uint32_t module) const;
 
   const container::Checkpoint* checkpoint_;
   const config::ModelConfig* config_;

@@ -11,15 +11,6 @@ namespace ckpt::weights {
 
 namespace {
 
-bool same_layout(const quant::IntLayout& a, const quant::IntLayout& b) {
-  return a.bits == b.bits && a.pack_axis == b.pack_axis &&
-         a.words_row_is_out == b.words_row_is_out && a.awq_order == b.awq_order &&
-         a.code_offset == b.code_offset && a.has_zeros == b.has_zeros &&
-         a.zero_offset == b.zero_offset && a.zeros_row_is_out == b.zeros_row_is_out &&
-         a.scales_row_is_out == b.scales_row_is_out && a.scale_dtype == b.scale_dtype &&
-         a.n == b.n && a.k == b.k && a.groups == b.groups && a.group_size == b.group_size;
-}
-
 float plain_at(Dtype dtype, const std::byte* base, std::uint64_t i) {
   if (dtype == Dtype::f32) return load<float>(base + 4 * i);
   const auto bits = load<std::uint16_t>(base + 2 * i);
@@ -57,8 +48,7 @@ Result<std::vector<float>> Parameter::decode_all() const {
 bool same_bytes(const Parameter& a, const Parameter& b) {
   if (a.packed != b.packed || a.shape != b.shape || a.data != b.data) return false;
   if (!a.packed) return a.dtype == b.dtype;
-  return same_layout(a.layout, b.layout) && a.zeros == b.zeros && a.scales == b.scales &&
-         a.g_idx == b.g_idx;
+  return a.layout == b.layout && a.zeros == b.zeros && a.scales == b.scales && a.g_idx == b.g_idx;
 }
 
 }  // namespace ckpt::weights

@@ -20,7 +20,7 @@ struct Parameter {
   bool packed = false;
   Dtype dtype = Dtype::bf16;  ///< plain: F32, BF16 or F16
   Bytes data;                 ///< plain rows, or the words of packed codes
-  quant::IntLayout layout;    ///< packed only
+  quant::Layout layout;       ///< packed only
   Bytes zeros;
   Bytes scales;
   Bytes g_idx;  ///< empty when it says k div group_size

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "validator/base/text.h"
-#include "validator/quant/layout.h"
+#include "validator/quant/codec.h"
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
