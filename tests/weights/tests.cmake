@@ -1,1 +1,1 @@
-ckpt_test(weights DEPENDS validator/weights)
+ckpt_test(weights DEPENDS validator/weights validator/results)
