@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   fmt::print("mean KL {:.6f}; {:.2f} s wall, {:.2f} s user, {:.2f} s system, {:.0f} MB peak\n",
-             metrics->kl.mean,
+             metrics->metrics.kl.mean,
              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(),
              static_cast<double>(usage.ru_utime.tv_sec) +
                  1e-6 * static_cast<double>(usage.ru_utime.tv_usec),

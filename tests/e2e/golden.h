@@ -1,6 +1,7 @@
 #pragma once
 // Reading golden numbers and running pairs, for the end-to-end tests.
 
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <map>

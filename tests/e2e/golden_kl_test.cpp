@@ -64,7 +64,7 @@ std::unique_ptr<Run> run_pair(const PairCase& c, const Options& options) {
                                    .note = {},
                                    .observer = &run->recorder});
   if (metrics) {
-    run->metrics = *std::move(metrics);
+    run->metrics = std::move(metrics->metrics);
   } else {
     run->error = metrics.error().message;
   }

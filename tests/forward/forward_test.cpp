@@ -121,14 +121,19 @@ Outcome run(const std::string& reference, const std::string& candidate,
   NoProgress progress;
   Positions positions;
   Outcome out;
-  out.metrics = pipeline::run_kl({.reference = **r,
-                                  .candidate = **c,
-                                  .sequences = tokens,
-                                  .pool = pool,
-                                  .progress = progress,
-                                  .stop = std::move(stop),
-                                  .note = {},
-                                  .observer = &positions});
+  auto measured = pipeline::run_kl({.reference = **r,
+                                    .candidate = **c,
+                                    .sequences = tokens,
+                                    .pool = pool,
+                                    .progress = progress,
+                                    .stop = std::move(stop),
+                                    .note = {},
+                                    .observer = &positions});
+  if (measured) {
+    out.metrics = std::move(measured->metrics);
+  } else {
+    out.metrics = tl::make_unexpected(std::move(measured).error());
+  }
   out.positions = positions.all;
   return out;
 }

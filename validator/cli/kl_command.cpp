@@ -217,9 +217,9 @@ class KlRun {
                          .note = [this](std::string_view text) {
                            if (global_.quiet == 0) complain(text);
                          }};
-    CKPT_TRY(results::Metrics metrics, pipeline::run_kl(run), "forward");
-    name_worst_token(reference, tokens, metrics);
-    r_.metrics = std::move(metrics);
+    CKPT_TRY(pipeline::KlOutcome outcome, pipeline::run_kl(run), "forward");
+    name_worst_token(reference, tokens, outcome.metrics);
+    r_.metrics = std::move(outcome.metrics);
     return {};
   }
 };

@@ -12,6 +12,7 @@
 #include "validator/forward/mixer.h"
 #include "validator/forward/mlp.h"
 #include "validator/forward/rope.h"
+#include "validator/forward/variant_layer.h"
 
 namespace ckpt::forward {
 
@@ -25,7 +26,12 @@ class PassRun {
  public:
   PassRun(const ForwardArgs& args, const Context& context, const Plan::Pass& pass,
           std::int64_t first_token)
-      : a_(args), ctx_(context), ops_(args.ops), pass_(pass), first_(first_token) {}
+      : a_(args),
+        ctx_(context),
+        ops_(args.ops),
+        pass_(pass),
+        first_(first_token),
+        variants_(context, args.variants) {}
 
   Result<void> run(std::size_t pass_index);
 
@@ -36,7 +42,8 @@ class PassRun {
   Result<void> mixers(int index, config::LayerType type);
   Result<void> mixer_block(int index, std::size_t begin, std::size_t end);
   Result<void> norms(int index);
-  Result<void> norm(std::span<const float> weight, const Rows& x, const Rows& y);
+  Result<void> wake_mixers(int index, config::LayerType type);
+  Result<void> final_norms();
   Result<void> finish(int index);
   Result<void> head();
 
@@ -59,6 +66,8 @@ class PassRun {
   std::optional<WeightFeed> feed_;
   MixerWeights reference_;
   MixerWeights candidate_;
+  NormPair norm_;  // the last one taken from the feed
+  VariantStates variants_;
   bool same_mixer_ = false;
   bool equal_streams_ = false;  // both residual streams hold the same numbers
 };
@@ -86,6 +95,10 @@ Result<void> PassRun::embed() {
   std::vector<double> apart(static_cast<std::size_t>(pass_.tokens));
   CKPT_TRY_VOID(ops_.row_squares(h_.x_reference, h_.x_candidate, apart), "embedding");
   equal_streams_ = std::all_of(apart.begin(), apart.end(), [](double d) { return d == 0; });
+  if (!equal_streams_) {
+    CKPT_TRY_VOID(variants_.wake(-1, arch::ModuleClass::embedding, h_.x_reference, h_.x_candidate),
+                  "variants");
+  }
   CKPT_TRY_VOID(tap(Stream::reference, -1).see(ops_, Point::embedding, h_.x_reference), "tap");
   return tap(Stream::candidate, -1).see(ops_, Point::embedding, h_.x_candidate);
 }
@@ -131,7 +144,18 @@ Result<void> PassRun::mixer_block(int index, std::size_t begin, std::size_t end)
   CKPT_TRY_VOID(ops_.fill(before, 0), "residual");
   CKPT_TRY_VOID(ops_.add(before, x, Rounding::none), "residual");
   CKPT_TRY_VOID(ops_.add(x, o, ctx_.rounding), "residual");
-  return ops_.add(x_candidate, other, ctx_.rounding);
+  CKPT_TRY_VOID(ops_.add(x_candidate, other, ctx_.rounding), "residual");
+  return mix_variants(ctx_, variants_, index,
+                      a_.config.layer_types[static_cast<std::size_t>(index)], reference_, candidate,
+                      starts, row, count);
+}
+
+// Variants that take this layer's mixer from the other side leave the stream they follow here.
+Result<void> PassRun::wake_mixers(int index, config::LayerType type) {
+  if (same_mixer_) return {};
+  const auto cls = type == config::LayerType::full_attention ? arch::ModuleClass::full_attention
+                                                             : arch::ModuleClass::linear_attention;
+  return variants_.wake(index, cls, h_.x_reference, h_.x_candidate);
 }
 
 Result<void> PassRun::mixers(int index, config::LayerType type) {
@@ -139,6 +163,7 @@ Result<void> PassRun::mixers(int index, config::LayerType type) {
   CKPT_TRY(candidate_, load_mixer(type, *feed_), "candidate");
   same_mixer_ = same_weights(reference_, candidate_);
   if (same_mixer_) candidate_ = {};
+  CKPT_TRY_VOID(wake_mixers(index, type), "variants");
   for (std::size_t begin = 0; begin < pass_.sequences;) {
     CKPT_TRY_VOID(ctx_.check_stop(), "mixer");
     const std::size_t end = next_block(begin);
@@ -153,21 +178,13 @@ Result<void> PassRun::mixers(int index, config::LayerType type) {
   return tap(Stream::candidate, index).see(ops_, Point::mixer_residual, h_.x_candidate);
 }
 
-Result<void> PassRun::norm(std::span<const float> weight, const Rows& x, const Rows& y) {
-  return ops_.rms_norm({.x = as_heads(x),
-                        .y = as_heads(y),
-                        .weight = weight,
-                        .eps = static_cast<float>(a_.config.rms_norm_eps),
-                        .rounding = ctx_.rounding});
-}
-
 // Both norms before the second half of a layer, or before the head.
 Result<void> PassRun::norms(int index) {
   const Point point = index == layers() ? Point::final_norm : Point::post_norm;
-  CKPT_TRY(const std::vector<float> reference, feed_->next_vector(), "norm");
-  CKPT_TRY(const std::vector<float> candidate, feed_->next_vector(), "norm");
-  CKPT_TRY_VOID(norm(reference, h_.x_reference, h_.in_reference), "norm");
-  CKPT_TRY_VOID(norm(candidate, h_.x_candidate, h_.in_candidate), "norm");
+  CKPT_TRY(norm_.reference, feed_->next_vector(), "norm");
+  CKPT_TRY(norm_.candidate, feed_->next_vector(), "norm");
+  CKPT_TRY_VOID(run_norm(ctx_, norm_.reference, h_.x_reference, h_.in_reference), "norm");
+  CKPT_TRY_VOID(run_norm(ctx_, norm_.candidate, h_.x_candidate, h_.in_candidate), "norm");
   CKPT_TRY_VOID(tap(Stream::reference, index).see(ops_, point, h_.in_reference), "tap");
   return tap(Stream::candidate, index).see(ops_, point, h_.in_candidate);
 }
@@ -195,7 +212,9 @@ Result<void> PassRun::layer(int index) {
   CKPT_TRY_VOID(ctx_.check_stop(), "forward");
   CKPT_TRY_VOID(mixers(index, a_.config.layer_types[static_cast<std::size_t>(index)]), "mixer");
   CKPT_TRY_VOID(norms(index), "norm");
-  const MlpStage stage{index, first_, a_.plan.expert_rows, &a_.taps, &a_.observer};
+  VariantStates* variants = variants_.size() == 0 ? nullptr : &variants_;
+  const MlpStage stage{index,    first_, a_.plan.expert_rows, &a_.taps, &a_.observer,
+                       variants, &norm_};
   if (a_.config.moe) {
     CKPT_TRY_VOID(run_moe(ctx_, *feed_, stage, h_), "experts");
   } else {
@@ -204,8 +223,26 @@ Result<void> PassRun::layer(int index) {
   return finish(index);
 }
 
+// The variants' states become the head's inputs, in place.
+Result<void> PassRun::final_norms() {
+  if (norm_.reference != norm_.candidate) {
+    CKPT_TRY_VOID(variants_.wake(layers(), arch::ModuleClass::norm, h_.x_reference, h_.x_candidate),
+                  "norm");
+  }
+  // The heads' bytes are not at hand yet: a variant that picks the head is carried to the end.
+  CKPT_TRY_VOID(variants_.wake(layers(), arch::ModuleClass::head, h_.x_reference, h_.x_candidate),
+                "head");
+  for (std::size_t v = 0; v < variants_.size(); ++v) {
+    if (!variants_.alive(v)) continue;
+    const Stream from = variants_.variant(v).source(layers(), arch::ModuleClass::norm);
+    CKPT_TRY_VOID(run_norm(ctx_, norm_.of(from), variants_.x(v), variants_.x(v)), "norm");
+  }
+  return {};
+}
+
 Result<void> PassRun::head() {
   CKPT_TRY_VOID(norms(layers()), "final norm");
+  CKPT_TRY_VOID(final_norms(), "variants");
   ctx_.workspace.clear();
   feed_.reset();
   // Only the normalised states are needed from here on.
@@ -219,10 +256,11 @@ Result<void> PassRun::head() {
   Head head_stage(a_.pair, ops_, a_.weight_rounding, a_.plan.head_resident,
                   a_.plan.read_ahead_bytes);
   CKPT_TRY_VOID(head_stage.open(), "head");
-  CKPT_TRY_VOID(compare_logits(ctx_, head_stage,
-                               {first_, labels, a_.plan.head_positions, &a_.taps, &a_.observer},
-                               h_.in_reference, h_.in_candidate),
-                "head");
+  CKPT_TRY_VOID(
+      compare_logits(ctx_, head_stage,
+                     {first_, labels, a_.plan.head_positions, &a_.taps, &a_.observer, &variants_},
+                     h_.in_reference, h_.in_candidate),
+      "head");
   ctx_.workspace.clear();
   return {};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <stop_token>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "validator/forward/observer.h"
 #include "validator/forward/plan.h"
 #include "validator/forward/taps.h"
+#include "validator/forward/variants.h"
 
 namespace ckpt::forward {
 
@@ -25,7 +27,8 @@ struct ForwardArgs {
   Progress& progress;
   Mode mode = Mode::fp32;
   bool exact_router = true;
-  bool local = true;  ///< local errors; without them a third of the work falls away
+  std::span<const Variant> variants;  ///< further streams, compared with the reference
+  bool local = true;                  ///< local errors; without them a third of the work falls away
   kernels::Rounding weight_rounding = kernels::Rounding::none;  ///< of decoded codes
   std::stop_token stop;
 };

@@ -7,6 +7,7 @@
 #include "validator/forward/linear.h"
 #include "validator/forward/modules.h"
 #include "validator/forward/observer.h"
+#include "validator/forward/variants.h"
 
 namespace ckpt::forward {
 
@@ -24,10 +25,10 @@ class Head {
 
   /// Finds the modules and, when resident, reads them. Errors: those of the weights.
   [[nodiscard]] Result<void> open();
-  /// logits [2 P, V] = x [2 P, H] * W^T; the first P rows by the reference's head, the rest by the
-  /// candidate's.
+  /// logits [P, V] = x [P, H] * W^T; the first `split` rows by the reference's head, the rest by
+  /// the candidate's.
   [[nodiscard]] Result<void> logits(const Context& context, const kernels::Rows& x,
-                                    const kernels::Rows& logits);
+                                    std::int64_t split, const kernels::Rows& logits);
 
  private:
   struct Tile {
@@ -40,7 +41,7 @@ class Head {
   [[nodiscard]] std::vector<weights::Request> requests() const;
   [[nodiscard]] Result<Tile> next_tile(WeightFeed& feed, std::int64_t begin);
   [[nodiscard]] Result<void> apply(const Context& context, const Tile& tile, const kernels::Rows& x,
-                                   const kernels::Rows& logits);
+                                   std::int64_t split, const kernels::Rows& logits);
 
   const Pair& pair_;
   kernels::Ops& ops_;
@@ -61,6 +62,7 @@ struct HeadStage {
   std::int64_t positions = 16;           ///< per block
   Taps* taps = nullptr;
   Observer* observer = nullptr;
+  const VariantStates* variants = nullptr;  ///< normalised already
 };
 
 /// Runs the head over normalised hidden states of the pass, [tokens, H] each, and reports the

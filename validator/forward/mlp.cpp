@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "validator/forward/variant_layer.h"
+
 namespace ckpt::forward {
 
 using kernels::Rows;
@@ -73,7 +75,15 @@ Result<void> run_dense(const Context& ctx, WeightFeed& feed, const MlpStage& sta
     CKPT_TRY_VOID(ctx.ops.subtract(y, y_reference), "local");
     CKPT_TRY_VOID(ctx.ops.add(h.local.slice(row, count), y, kernels::Rounding::none), "local");
   }
-  return {};
+  if (stage.variants == nullptr) return {};
+  for (const auto& [differs, cls] :
+       {std::pair{!same, arch::ModuleClass::dense_mlp},
+        {stage.norm->reference != stage.norm->candidate, arch::ModuleClass::norm}}) {
+    if (!differs) continue;
+    CKPT_TRY_VOID(stage.variants->wake(stage.layer, cls, h.x_reference, h.x_candidate), "variants");
+  }
+  return dense_variants(ctx, *stage.variants, stage.layer, reference, candidate, *stage.norm,
+                        stage.block);
 }
 
 std::int64_t mlp_floats(const config::TextConfig& c) {

@@ -46,6 +46,9 @@ struct Hidden {
   kernels::Rows before;  ///< reference's residual at the layer's start
 };
 
+class VariantStates;
+struct NormPair;
+
 /// What a layer's second half needs beside the context.
 struct MlpStage {
   int layer = 0;
@@ -53,6 +56,8 @@ struct MlpStage {
   std::int64_t block = 1024;     ///< rows at a time
   Taps* taps = nullptr;
   Observer* observer = nullptr;
+  VariantStates* variants = nullptr;  ///< null: none are carried
+  const NormPair* norm = nullptr;     ///< before this half; given with `variants`
 
   [[nodiscard]] TapSource tap(Stream stream, std::int64_t row) const {
     return {taps, stream, layer, first_token + row, {}};
@@ -65,7 +70,7 @@ struct MlpStage {
 
 /// Router, routed experts and shared expert. Takes from the feed: moe_modules of the reference,
 /// then of the candidate; per expert gate, up, down of the reference, then of the candidate. Sets
-/// y_reference and y_candidate and adds to `local`.
+/// y_reference and y_candidate and adds to `local`; variants go through the whole half.
 [[nodiscard]] Result<void> run_moe(const Context& context, WeightFeed& feed, const MlpStage& stage,
                                    const Hidden& hidden);
 /// Dense MLP; takes dense_modules of both.

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "validator/forward/mlp.h"
+#include "validator/forward/variant_layer.h"
 
 namespace ckpt::forward {
 
@@ -17,16 +17,8 @@ namespace {
 constexpr std::string_view kMoe[] = {"mlp.gate", "mlp.shared_expert.gate_proj",
                                      "mlp.shared_expert.up_proj", "mlp.shared_expert.down_proj",
                                      "mlp.shared_expert_gate"};
-constexpr MlpPoints kExpertPoints{Point::expert_gate, Point::expert_up, Point::expert_product,
-                                  Point::expert_out};
 constexpr MlpPoints kSharedPoints{Point::shared_gate, Point::shared_up, Point::shared_product,
                                   Point::shared_out};
-
-struct MoeWeights {
-  Linear router;
-  MlpWeights shared;
-  Linear shared_gate;
-};
 
 Result<MoeWeights> load_moe(WeightFeed& feed) {
   MoeWeights w;
@@ -34,54 +26,6 @@ Result<MoeWeights> load_moe(WeightFeed& feed) {
   CKPT_TRY(w.shared, load_mlp(feed), "shared expert");
   CKPT_TRY(w.shared_gate, feed.next_linear(), "shared expert gate");
   return w;
-}
-
-// Choice of experts for every token of the pass, and the same sorted by expert.
-struct Routing {
-  std::vector<std::int32_t> ids;    // [T, K]
-  std::vector<float> weights;       // [T, K]
-  std::vector<float> margins;       // [T]
-  std::vector<std::size_t> begin;   // [E + 1] into the next two
-  std::vector<std::int64_t> token;  // ascending within an expert
-  std::vector<float> gate;
-
-  void resize(std::size_t tokens, std::size_t top_k) {
-    ids.resize(tokens * top_k);
-    weights.resize(tokens * top_k);
-    margins.resize(tokens);
-  }
-
-  void sort_by_expert(std::size_t experts, std::size_t top_k);
-};
-
-void Routing::sort_by_expert(std::size_t experts, std::size_t top_k) {
-  begin.assign(experts + 1, 0);
-  for (const std::int32_t id : ids) ++begin[static_cast<std::size_t>(id) + 1];
-  for (std::size_t e = 0; e < experts; ++e) begin[e + 1] += begin[e];
-  std::vector<std::size_t> next(begin.begin(), begin.end() - 1);
-  token.resize(ids.size());
-  gate.resize(ids.size());
-  for (std::size_t slot = 0; slot < ids.size(); ++slot) {
-    const std::size_t at = next[static_cast<std::size_t>(ids[slot])]++;
-    token[at] = static_cast<std::int64_t>(slot / top_k);
-    gate[at] = weights[slot];
-  }
-}
-
-// A stretch of the tokens of one expert.
-struct Stretch {
-  std::span<const std::int64_t> token;
-  std::span<const float> gate;
-
-  [[nodiscard]] std::int64_t rows() const { return static_cast<std::int64_t>(token.size()); }
-};
-
-Stretch stretch_of(const Routing& r, std::size_t expert, std::size_t first, std::size_t count) {
-  const std::size_t size = r.begin[expert + 1] - r.begin[expert];
-  first = std::min(first, size);
-  count = std::min(count, size - first);
-  return {std::span(r.token).subspan(r.begin[expert] + first, count),
-          std::span(r.gate).subspan(r.begin[expert] + first, count)};
 }
 
 class Moe {
@@ -92,23 +36,15 @@ class Moe {
   Result<void> run();
 
  private:
-  struct Shared {
-    Rows y;     // [T, H]
-    Rows gate;  // [T, 1], before the sigmoid
-  };
-
   Result<void> route_all();
-  Result<void> route_block(const Linear& router, const Rows& x, std::int64_t row, Routing& to,
-                           const TapSource& tap);
   Result<void> clear_outputs();
+  Result<void> wake_variants();
   Result<void> expert(std::size_t e);
   Result<void> expert_block(const MlpWeights& reference, const MlpWeights& candidate,
                             const Stretch& r, const Stretch& c);
   Result<void> local_difference(const Rows& y_local, const Rows& y, const Stretch& r);
   Result<void> shared();
   Result<void> shared_block(std::int64_t row, std::int64_t count);
-  Result<Shared> shared_output(const MoeWeights& w, const Rows& x, const TapSource& tap);
-  Result<void> combine(const Shared& shared, const Rows& routed, const TapSource& tap);
 
   const Context& ctx_;
   kernels::Ops& ops_;
@@ -122,26 +58,10 @@ class Moe {
   Routing of_local_;
   Routing of_candidate_;
   bool same_expert_ = false;
+  std::optional<VariantMoe> variants_;
   std::vector<double> output_;  // of the expert at hand, per routed token
   std::vector<double> difference_;
 };
-
-Result<void> Moe::route_block(const Linear& router, const Rows& x, std::int64_t row, Routing& to,
-                              const TapSource& tap) {
-  const WorkspaceScope scope(ctx_.workspace);
-  CKPT_TRY(const Rows logits, ctx_.workspace.take(x.rows, ctx_.config.num_experts), "router");
-  const kernels::GemmPart part{router.matrix.get(), logits};
-  const Rounding rounding = ctx_.exact_router ? Rounding::none : ctx_.rounding;
-  CKPT_TRY_VOID(ops_.gemm({x, {&part, 1}, rounding, ctx_.bf16()}), "router");
-  CKPT_TRY_VOID(tap.see(ops_, Point::router, logits), "tap");
-  const auto k = static_cast<std::size_t>(ctx_.config.num_experts_per_tok);
-  const auto first = static_cast<std::size_t>(row);
-  const auto count = static_cast<std::size_t>(x.rows);
-  return ops_.route({logits, ctx_.config.num_experts_per_tok,
-                     std::span(to.ids).subspan(first * k, count * k),
-                     std::span(to.weights).subspan(first * k, count * k),
-                     std::span(to.margins).subspan(first, count), ctx_.rounding});
-}
 
 Result<void> Moe::route_all() {
   const auto tokens = static_cast<std::size_t>(h_.in_reference.rows);
@@ -151,12 +71,12 @@ Result<void> Moe::route_all() {
   for (std::int64_t row = 0; row < h_.in_reference.rows; row += stage_.block) {
     const std::int64_t count = std::min(stage_.block, h_.in_reference.rows - row);
     const Rows x = h_.in_reference.slice(row, count);
-    CKPT_TRY_VOID(
-        route_block(reference_.router, x, row, of_reference_, stage_.tap(Stream::reference, row)),
-        "reference");
-    CKPT_TRY_VOID(route_block(candidate_.router, x, row, of_local_, {}), "local");
-    CKPT_TRY_VOID(route_block(candidate_.router, h_.in_candidate.slice(row, count), row,
-                              of_candidate_, stage_.tap(Stream::candidate, row)),
+    CKPT_TRY_VOID(route_rows(ctx_, reference_.router, x, row, of_reference_,
+                             stage_.tap(Stream::reference, row)),
+                  "reference");
+    CKPT_TRY_VOID(route_rows(ctx_, candidate_.router, x, row, of_local_, {}), "local");
+    CKPT_TRY_VOID(route_rows(ctx_, candidate_.router, h_.in_candidate.slice(row, count), row,
+                             of_candidate_, stage_.tap(Stream::candidate, row)),
                   "candidate");
   }
   of_reference_.sort_by_expert(experts, k);
@@ -230,32 +150,18 @@ Result<void> Moe::expert(std::size_t e) {
   const auto step = static_cast<std::size_t>(stage_.block);
   for (std::size_t first = 0;; first += step) {
     CKPT_TRY_VOID(ctx_.check_stop(), "expert");
-    const Stretch r = stretch_of(of_reference_, e, first, step);
-    const Stretch c = stretch_of(of_candidate_, e, first, step);
+    const Stretch r = of_reference_.stretch(e, first, step);
+    const Stretch c = of_candidate_.stretch(e, first, step);
     if (r.token.empty() && c.token.empty()) break;
     CKPT_TRY_VOID(expert_block(reference, candidate, r, c), "expert");
   }
-  const Stretch all = stretch_of(of_reference_, e, 0, of_reference_.token.size());
+  if (variants_) {
+    CKPT_TRY_VOID(variants_->expert(e, reference, same_expert_ ? reference : candidate), "expert");
+  }
+  const Stretch all = of_reference_.stretch(e, 0, of_reference_.token.size());
   stage_.observer->on_expert(stage_.layer, static_cast<int>(e),
                              {all.token, all.gate, output_, difference_});
   return {};
-}
-
-// Shared expert and its gate on x, from the workspace of the caller's scope.
-Result<Moe::Shared> Moe::shared_output(const MoeWeights& w, const Rows& x, const TapSource& tap) {
-  Shared out;
-  CKPT_TRY(out.y, ctx_.workspace.take(x.rows, x.cols), "shared expert");
-  CKPT_TRY(out.gate, ctx_.workspace.take(x.rows, 1), "shared expert");
-  const kernels::GemmPart part{w.shared_gate.matrix.get(), out.gate};
-  CKPT_TRY_VOID(ops_.gemm({x, {&part, 1}, ctx_.rounding, ctx_.bf16()}), "shared expert gate");
-  CKPT_TRY_VOID(run_mlp(ctx_, w.shared, x, kSharedPoints, tap, out.y), "shared expert");
-  return out;
-}
-
-// routed = routed + gated shared output, with the roundings of the block's output.
-Result<void> Moe::combine(const Shared& shared, const Rows& routed, const TapSource& tap) {
-  CKPT_TRY_VOID(ops_.moe_combine({routed, shared.y, shared.gate, ctx_.rounding}), "combine");
-  return tap.see(ops_, Point::mlp_out, routed);
 }
 
 Result<void> Moe::shared_block(std::int64_t row, std::int64_t count) {
@@ -263,27 +169,24 @@ Result<void> Moe::shared_block(std::int64_t row, std::int64_t count) {
   const Rows x = h_.in_reference.slice(row, count);
   const TapSource tap_r = stage_.tap(Stream::reference, row);
   const TapSource tap_c = stage_.tap(Stream::candidate, row);
-  CKPT_TRY(const Shared r, shared_output(reference_, x, tap_r), "reference");
-  CKPT_TRY(const Shared c, shared_output(candidate_, h_.in_candidate.slice(row, count), tap_c),
-           "candidate");
-  CKPT_TRY_VOID(combine(r, h_.y_reference.slice(row, count), tap_r), "reference");
-  CKPT_TRY_VOID(combine(c, h_.y_candidate.slice(row, count), tap_c), "candidate");
+  CKPT_TRY(const SharedOutput r, run_shared(ctx_, reference_, x, tap_r), "reference");
+  CKPT_TRY(const SharedOutput c,
+           run_shared(ctx_, candidate_, h_.in_candidate.slice(row, count), tap_c), "candidate");
+  CKPT_TRY_VOID(combine_shared(ctx_, r, h_.y_reference.slice(row, count), tap_r), "reference");
+  CKPT_TRY_VOID(combine_shared(ctx_, c, h_.y_candidate.slice(row, count), tap_c), "candidate");
   if (same_shared_ || !ctx_.local) return {};
-  CKPT_TRY(const Shared local, shared_output(candidate_, x, {}), "local");
+  CKPT_TRY(const SharedOutput local, run_shared(ctx_, candidate_, x, {}), "local");
   CKPT_TRY(const Rows ours, ctx_.workspace.take(count, x.cols), "local");
   CKPT_TRY(const Rows theirs, ctx_.workspace.take(count, x.cols), "local");
   CKPT_TRY_VOID(ops_.fill(ours, 0), "local");
   CKPT_TRY_VOID(ops_.fill(theirs, 0), "local");
-  CKPT_TRY_VOID(combine(r, ours, {}), "local");
-  CKPT_TRY_VOID(combine(local, theirs, {}), "local");
+  CKPT_TRY_VOID(combine_shared(ctx_, r, ours, {}), "local");
+  CKPT_TRY_VOID(combine_shared(ctx_, local, theirs, {}), "local");
   CKPT_TRY_VOID(ops_.subtract(theirs, ours), "local");
   return ops_.add(h_.local.slice(row, count), theirs, Rounding::none);
 }
 
 Result<void> Moe::shared() {
-  same_shared_ =
-      same_weights(reference_.shared, candidate_.shared) &&
-      weights::same_bytes(reference_.shared_gate.parameter, candidate_.shared_gate.parameter);
   for (std::int64_t row = 0; row < h_.in_reference.rows; row += stage_.block) {
     CKPT_TRY_VOID(ctx_.check_stop(), "shared expert");
     CKPT_TRY_VOID(shared_block(row, std::min(stage_.block, h_.in_reference.rows - row)),
@@ -292,18 +195,75 @@ Result<void> Moe::shared() {
   return {};
 }
 
+// Variants whose path leaves that of a main stream in this half of the layer come to life.
+Result<void> Moe::wake_variants() {
+  VariantStates& states = *stage_.variants;
+  const auto wake = [&](arch::ModuleClass cls) {
+    return states.wake(stage_.layer, cls, h_.x_reference, h_.x_candidate);
+  };
+  const bool same_norm = stage_.norm->reference == stage_.norm->candidate;
+  if (!same_norm) CKPT_TRY_VOID(wake(arch::ModuleClass::norm), "variants");
+  if (!weights::same_bytes(reference_.router.parameter, candidate_.router.parameter)) {
+    CKPT_TRY_VOID(wake(arch::ModuleClass::router), "variants");
+  }
+  if (!same_shared_) CKPT_TRY_VOID(wake(arch::ModuleClass::shared_expert), "variants");
+  CKPT_TRY_VOID(wake(arch::ModuleClass::routed_expert), "variants");
+  variants_.emplace(ctx_, states, stage_.layer, *stage_.norm, stage_.block);
+  return variants_->route(reference_.router, candidate_.router);
+}
+
 Result<void> Moe::run() {
   CKPT_TRY(reference_, load_moe(feed_), "reference");
   CKPT_TRY(candidate_, load_moe(feed_), "candidate");
+  same_shared_ =
+      same_weights(reference_.shared, candidate_.shared) &&
+      weights::same_bytes(reference_.shared_gate.parameter, candidate_.shared_gate.parameter);
   CKPT_TRY_VOID(route_all(), "router");
   CKPT_TRY_VOID(clear_outputs(), "experts");
+  if (stage_.variants != nullptr) CKPT_TRY_VOID(wake_variants(), "variants");
   for (std::size_t e = 0; e < static_cast<std::size_t>(ctx_.config.num_experts); ++e) {
     CKPT_TRY_VOID(expert(e), fmt::format("expert {}", e));
   }
-  return shared();
+  CKPT_TRY_VOID(shared(), "shared expert");
+  if (variants_) CKPT_TRY_VOID(variants_->finish(reference_, candidate_), "variants");
+  return {};
 }
 
 }  // namespace
+
+Result<void> route_rows(const Context& ctx, const Linear& router, const Rows& x, std::int64_t row,
+                        Routing& to, const TapSource& tap) {
+  const WorkspaceScope scope(ctx.workspace);
+  CKPT_TRY(const Rows logits, ctx.workspace.take(x.rows, ctx.config.num_experts), "router");
+  const kernels::GemmPart part{router.matrix.get(), logits};
+  const Rounding rounding = ctx.exact_router ? Rounding::none : ctx.rounding;
+  CKPT_TRY_VOID(ctx.ops.gemm({x, {&part, 1}, rounding, ctx.bf16()}), "router");
+  CKPT_TRY_VOID(tap.see(ctx.ops, Point::router, logits), "tap");
+  const auto k = static_cast<std::size_t>(ctx.config.num_experts_per_tok);
+  const auto first = static_cast<std::size_t>(row);
+  const auto count = static_cast<std::size_t>(x.rows);
+  return ctx.ops.route({logits, ctx.config.num_experts_per_tok,
+                        std::span(to.ids).subspan(first * k, count * k),
+                        std::span(to.weights).subspan(first * k, count * k),
+                        std::span(to.margins).subspan(first, count), ctx.rounding});
+}
+
+Result<SharedOutput> run_shared(const Context& ctx, const MoeWeights& w, const Rows& x,
+                                const TapSource& tap) {
+  SharedOutput out;
+  CKPT_TRY(out.y, ctx.workspace.take(x.rows, x.cols), "shared expert");
+  CKPT_TRY(out.gate, ctx.workspace.take(x.rows, 1), "shared expert");
+  const kernels::GemmPart part{w.shared_gate.matrix.get(), out.gate};
+  CKPT_TRY_VOID(ctx.ops.gemm({x, {&part, 1}, ctx.rounding, ctx.bf16()}), "shared expert gate");
+  CKPT_TRY_VOID(run_mlp(ctx, w.shared, x, kSharedPoints, tap, out.y), "shared expert");
+  return out;
+}
+
+Result<void> combine_shared(const Context& ctx, const SharedOutput& shared, const Rows& routed,
+                            const TapSource& tap) {
+  CKPT_TRY_VOID(ctx.ops.moe_combine({routed, shared.y, shared.gate, ctx.rounding}), "combine");
+  return tap.see(ctx.ops, Point::mlp_out, routed);
+}
 
 std::span<const std::string_view> moe_modules() {
   return kMoe;

@@ -50,6 +50,11 @@ class Observer {
   /// Positions in token order over all sequences; `first` is the index of the first.
   virtual void on_positions(std::int64_t first, std::span<const kernels::Divergence> positions) = 0;
 
+  /// The same for a variant against the reference; those of a block follow on_positions.
+  virtual void on_variant(std::size_t variant, std::span<const kernels::Divergence> positions) {
+    static_cast<void>(variant), static_cast<void>(positions);
+  }
+
   /// Logits of a block of positions, [P, V] each, before they are dropped. For tests and dumps.
   virtual Result<void> on_logits(std::int64_t first, kernels::Ops& ops,
                                  const kernels::Rows& reference, const kernels::Rows& candidate) {

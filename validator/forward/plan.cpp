@@ -65,10 +65,12 @@ Result<Sizes> sizes_of(const Pair& pair, const config::TextConfig& config) {
   return s;
 }
 
-std::uint64_t state_bytes(std::int64_t tokens, const config::TextConfig& config) {
-  const std::int64_t slots = config.moe ? 3 * config.num_experts_per_tok * 24 : 0;
-  return static_cast<std::uint64_t>(tokens *
-                                    (kStates * config.hidden_size * 4 + kTokenBytes + slots));
+// Bytes of the hidden states and the routing of one token, two of them for each variant.
+std::uint64_t token_bytes(const config::TextConfig& config, std::size_t variants) {
+  const auto extra = static_cast<std::int64_t>(variants);
+  const std::int64_t slots = config.moe ? (3 + extra) * config.num_experts_per_tok * 24 : 0;
+  return static_cast<std::uint64_t>((kStates + 2 * extra) * config.hidden_size * 4 + kTokenBytes +
+                                    slots);
 }
 
 std::uint64_t bytes_of_floats(std::int64_t rows, std::int64_t cols) {
@@ -76,12 +78,13 @@ std::uint64_t bytes_of_floats(std::int64_t rows, std::int64_t cols) {
 }
 
 // Sequences in order, as many in a pass as `room` bytes of hidden states hold.
-void cut_passes(Plan& plan, const config::TextConfig& config,
+void cut_passes(Plan& plan, std::uint64_t per_token,
                 const std::vector<std::vector<std::int32_t>>& sequences, std::uint64_t room) {
   for (std::size_t s = 0; s < sequences.size(); ++s) {
     const auto length = static_cast<std::int64_t>(sequences[s].size());
     const bool fits =
-        !plan.passes.empty() && state_bytes(plan.passes.back().tokens + length, config) <= room;
+        !plan.passes.empty() &&
+        static_cast<std::uint64_t>(plan.passes.back().tokens + length) * per_token <= room;
     if (!fits) plan.passes.push_back({.first_sequence = s});
     ++plan.passes.back().sequences;
     plan.passes.back().tokens += length;
@@ -104,7 +107,7 @@ std::string Plan::text() const {
 
 Result<Plan> make_plan(const Pair& pair, const config::TextConfig& config,
                        const std::vector<std::vector<std::int32_t>>& sequences,
-                       std::uint64_t budget) {
+                       std::uint64_t budget, std::size_t variants) {
   CKPT_TRY(const Sizes sizes, sizes_of(pair, config), "memory plan");
   std::int64_t longest = 1;
   std::int64_t total = 0;
@@ -112,6 +115,10 @@ Result<Plan> make_plan(const Pair& pair, const config::TextConfig& config,
     longest = std::max(longest, static_cast<std::int64_t>(sequence.size()));
     total += static_cast<std::int64_t>(sequence.size());
   }
+  const std::uint64_t per_token = token_bytes(config, variants);
+  const auto state_bytes = [&](std::int64_t tokens) {
+    return static_cast<std::uint64_t>(tokens) * per_token;
+  };
   Plan plan;
   plan.read_ahead_bytes = std::clamp<std::uint64_t>(budget / 16, 8 * kMiB, 512 * kMiB);
   plan.weights_bytes = std::max(sizes.mixer, sizes.mlp);
@@ -131,18 +138,17 @@ Result<Plan> make_plan(const Pair& pair, const config::TextConfig& config,
   const std::uint64_t blocks = std::max(bytes_of_floats(plan.mixer_tokens, mixer_row),
                                         bytes_of_floats(plan.expert_rows, mlp_floats(config)));
   const std::uint64_t fixed = kFixed + plan.weights_bytes + plan.read_ahead_bytes + blocks;
-  if (fixed + state_bytes(longest, config) > budget) {
-    return fail(
-        ErrorKind::memory,
-        fmt::format("{} is too little: one sequence of {} tokens takes {}", bytes_text(budget),
-                    longest, bytes_text(fixed + state_bytes(longest, config))));
+  if (fixed + state_bytes(longest) > budget) {
+    return fail(ErrorKind::memory,
+                fmt::format("{} is too little: one sequence of {} tokens takes {}",
+                            bytes_text(budget), longest, bytes_text(fixed + state_bytes(longest))));
   }
-  cut_passes(plan, config, sequences, budget - fixed);
+  cut_passes(plan, per_token, sequences, budget - fixed);
   std::int64_t most = 0;
   for (const Plan::Pass& pass : plan.passes) most = std::max(most, pass.tokens);
 
   // At the head the layers' memory is free; two states of the pass remain.
-  const std::uint64_t kept = kFixed + plan.read_ahead_bytes + state_bytes(most, config) / 4;
+  const std::uint64_t kept = kFixed + plan.read_ahead_bytes + state_bytes(most) / 4;
   const std::uint64_t room = budget > kept ? budget - kept : 0;
   plan.head_resident = sizes.head <= room / 2;
   const std::uint64_t logits_room = plan.head_resident ? room - sizes.head : room / 2;
@@ -152,9 +158,12 @@ Result<Plan> make_plan(const Pair& pair, const config::TextConfig& config,
     plan.head_positions *= 2;
   }
   plan.head_positions = std::min(plan.head_positions, std::max<std::int64_t>(most, 1));
+  // The same memory holds the logits of every stream.
+  const auto streams = static_cast<std::int64_t>(variants) + 2;
+  plan.head_positions = std::max<std::int64_t>(1, 2 * plan.head_positions / streams);
   const std::uint64_t at_head = kept + (plan.head_resident ? sizes.head : 0) +
-                                bytes_of_floats(2 * plan.head_positions, config.vocab_size);
-  plan.peak_bytes = std::max(fixed + state_bytes(most, config), at_head);
+                                bytes_of_floats(streams * plan.head_positions, config.vocab_size);
+  plan.peak_bytes = std::max(fixed + state_bytes(most), at_head);
   return plan;
 }
 

@@ -29,9 +29,10 @@ struct Plan {
   [[nodiscard]] std::string text() const;
 };
 
-/// Errors: memory (not even one sequence fits `budget_bytes`: says how much it takes).
+/// `variants`: streams carried beside the two. Errors: memory (not even one sequence fits
+/// `budget_bytes`: says how much it takes).
 [[nodiscard]] Result<Plan> make_plan(const Pair& pair, const config::TextConfig& config,
                                      const std::vector<std::vector<std::int32_t>>& sequences,
-                                     std::uint64_t budget_bytes);
+                                     std::uint64_t budget_bytes, std::size_t variants = 0);
 
 }  // namespace ckpt::forward

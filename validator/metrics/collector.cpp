@@ -113,6 +113,12 @@ void Collector::on_positions(std::int64_t first, std::span<const kernels::Diverg
   }
 }
 
+void Collector::on_variant(std::size_t variant, std::span<const kernels::Divergence> positions) {
+  if (next_ != nullptr) next_->on_variant(variant, positions);
+  if (variant >= variant_kl_.size()) variant_kl_.resize(variant + 1);
+  for (const kernels::Divergence& d : positions) variant_kl_[variant].push_back(d.kl);
+}
+
 Result<void> Collector::on_logits(std::int64_t first, kernels::Ops& ops,
                                   const kernels::Rows& reference, const kernels::Rows& candidate) {
   if (next_ == nullptr) return {};

@@ -25,6 +25,7 @@ class Collector final : public forward::Observer {
   void on_expert(int layer, int expert, const forward::ExpertSquares& squares) override;
   void on_layer(int layer, const forward::LayerSquares& squares) override;
   void on_positions(std::int64_t first, std::span<const kernels::Divergence> positions) override;
+  void on_variant(std::size_t variant, std::span<const kernels::Divergence> positions) override;
   Result<void> on_logits(std::int64_t first, kernels::Ops& ops, const kernels::Rows& reference,
                          const kernels::Rows& candidate) override;
 
@@ -33,6 +34,9 @@ class Collector final : public forward::Observer {
 
   /// KL(reference || candidate) of every position, in token order.
   [[nodiscard]] std::span<const double> kl() const { return kl_; }
+
+  /// KL(reference || variant) of every position, one list per variant, in token order.
+  [[nodiscard]] const std::vector<std::vector<double>>& variant_kl() const { return variant_kl_; }
 
  private:
   struct LayerSums {
@@ -62,6 +66,7 @@ class Collector final : public forward::Observer {
   forward::Observer* next_;
   std::vector<std::uint64_t> lengths_;
   std::vector<double> kl_, kl_reverse_, js_, tv_;
+  std::vector<std::vector<double>> variant_kl_;
   std::vector<double> nll_reference_, nll_candidate_, delta_p_;  // predicted positions
   std::uint64_t compared_ = 0, same_top_ = 0, confident_flips_ = 0;
   std::map<int, LayerSums> layers_;

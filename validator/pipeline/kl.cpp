@@ -119,7 +119,7 @@ Result<void> check_comparable(const OpenedRepo& reference, const OpenedRepo& can
   return {};
 }
 
-Result<results::Metrics> run_kl(const KlArgs& args) {
+Result<KlOutcome> run_kl(const KlArgs& args) {
   CKPT_TRY_VOID(check_tokens(args), "kl");
   CKPT_TRY_VOID(check_comparable(args.reference, args.candidate), "comparison");
   const weights::Model reference(args.reference.checkpoint, args.reference.config,
@@ -130,7 +130,8 @@ Result<results::Metrics> run_kl(const KlArgs& args) {
   const TextConfig& text = args.reference.config.text;
   CKPT_TRY(const std::unique_ptr<kernels::Ops> ops, kernels::make_cpu_ops(args.pool), "kl");
   CKPT_TRY(const forward::Plan plan,
-           forward::make_plan(pair, text, args.sequences, args.memory_bytes), "kl");
+           forward::make_plan(pair, text, args.sequences, args.memory_bytes, args.variants.size()),
+           "kl");
   if (args.note) {
     args.note(fmt::format("backend {}, {} thread{}", ops->name(), args.pool.size(),
                           args.pool.size() == 1 ? "" : "s"));
@@ -148,11 +149,14 @@ Result<results::Metrics> run_kl(const KlArgs& args) {
                                       .progress = args.progress,
                                       .mode = args.mode,
                                       .exact_router = args.exact_router,
+                                      .variants = args.variants,
                                       .local = args.local,
                                       .weight_rounding = weight_rounding(args),
                                       .stop = args.stop}),
                 "forward");
-  return collector.finish(taps);
+  return KlOutcome{collector.finish(taps),
+                   {collector.kl().begin(), collector.kl().end()},
+                   collector.variant_kl()};
 }
 
 }  // namespace ckpt::pipeline

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "validator/base/thread_pool.h"
 #include "validator/forward/mode.h"
 #include "validator/forward/observer.h"
+#include "validator/forward/variants.h"
 #include "validator/pipeline/opened.h"
 #include "validator/results/results.h"
 
@@ -29,10 +31,19 @@ struct KlArgs {
   /// Decoded weights of packed modules: kept in f32, or rounded to BF16 as 16-bit kernels do.
   /// Empty: rounded in the 16-bit modes.
   std::optional<bool> bf16_weights;
+  /// Further streams, each compared with the reference; see forward/variants.h.
+  std::span<const forward::Variant> variants;
   std::uint64_t memory_bytes = 8ULL << 30;
   std::stop_token stop;
   std::function<void(std::string_view)> note;  ///< the memory plan and such; may be empty
   forward::Observer* observer = nullptr;       ///< hears what the metrics hear
+};
+
+/// What a run measured. KL lists are per position, in token order, in nats.
+struct KlOutcome {
+  results::Metrics metrics;
+  std::vector<double> kl;
+  std::vector<std::vector<double>> variant_kl;  ///< one list per variant
 };
 
 /// Both configs describe the same computation over the same vocabulary. Errors: unsupported (an
@@ -44,6 +55,6 @@ struct KlArgs {
 /// reference. Distribution::max_token stays empty. Errors: usage (no tokens), those of
 /// check_comparable, memory (not even one sequence fits), cancelled, io, not_found and unsupported
 /// (a module that cannot be read, named).
-[[nodiscard]] Result<results::Metrics> run_kl(const KlArgs& args);
+[[nodiscard]] Result<KlOutcome> run_kl(const KlArgs& args);
 
 }  // namespace ckpt::pipeline
