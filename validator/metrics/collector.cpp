@@ -77,6 +77,7 @@ void Collector::on_expert(int layer, int expert, const forward::ExpertSquares& e
     s.output += e.output[i];
     s.difference +=
         e.difference.empty() ? std::numeric_limits<double>::quiet_NaN() : e.difference[i];
+    if (!e.difference.empty()) s.gated += double{e.gates[i]} * double{e.gates[i]} * e.difference[i];
     s.norm += norm;
     s.gate += double{e.gates[i]};
     s.saliency += double{e.gates[i]} * norm;
@@ -169,6 +170,8 @@ void Collector::add_layers(results::Metrics& m) const {
 
 // Super experts: the 0.05 % of all routed experts (rounded up) with the largest mean output norm.
 void Collector::add_experts(results::Metrics& m) const {
+  std::map<int, double> gated;
+  for (const auto& [key, s] : experts_) gated[key.first] += s.gated;
   for (const auto& [key, s] : experts_) {
     results::ExpertMetrics e;
     e.layer = key.first;
@@ -180,6 +183,7 @@ void Collector::add_experts(results::Metrics& m) const {
       e.saliency = s.saliency / n;
       e.output_norm = s.norm / n;
       e.mean_gate = s.gate / n;
+      if (s.gated > 0) e.error_share = s.gated / gated[key.first];
     }
     m.experts.push_back(e);
   }

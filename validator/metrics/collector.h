@@ -48,6 +48,7 @@ class Collector final : public forward::Observer {
 
   struct ExpertSums {
     double output = 0, difference = 0;  // squares
+    double gated = 0;                   // squares of the gated difference
     double saliency = 0, norm = 0, gate = 0;
     std::uint64_t tokens = 0;
   };

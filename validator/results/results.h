@@ -180,6 +180,9 @@ struct ExpertMetrics {
   double output_norm = 0;       ///< super-expert score, mean ||E(x)||
   double mean_gate = 0;
   bool super_expert = false;  ///< among the top 0.05 % by output_norm
+  /// Share of the layer's squared error of the routed sum, ||g (E_cand(x) - E_ref(x))||^2, that is
+  /// this expert's; 0 without local errors.
+  double error_share = 0;
 };
 
 struct NonFinite {
@@ -201,6 +204,50 @@ struct Headroom {
   std::uint64_t above_f16_candidate = 0;
 };
 
+/// What one layer, class of modules or expert costs and would give back, in nats of mean KL.
+struct Cost {
+  std::string kind;  ///< `layer`, `class`, `expert`
+  int layer = -1;
+  int expert = -1;
+  std::string module_class;    ///< empty for a layer
+  double kl = 0;               ///< the reference with only this from the candidate
+  double se = 0;               ///< clustered by sequence
+  std::optional<double> gain;  ///< by which the candidate's mean falls with this from the reference
+  std::optional<double> guess;  ///< experts: what the local errors let expect for `kl`
+  std::uint64_t bytes_reference = 0;
+  std::uint64_t bytes_candidate = 0;
+};
+
+/// Modules of one class of one layer that should stay as the reference has them.
+struct Promotion {
+  int layer = 0;
+  std::string module_class;
+  double gain = 0;
+  std::uint64_t extra_bytes = 0;
+  double predicted_kl = 0;  ///< after this one and those before it
+};
+
+/// The cheapest set of promotions that is expected to bring the mean KL below a limit.
+struct Advice {
+  double limit = 0;
+  std::vector<Promotion> promotions;
+  std::uint64_t extra_bytes = 0;
+  double predicted = 0;
+  std::optional<double> measured;  ///< of exactly this set, when it was confirmed
+  bool reaches = false;            ///< predicted, or measured when there is one, below the limit
+  std::string setting;             ///< `extra_config`, `ignore`, ...: where the fragment goes
+  std::string fragment;            ///< JSON to paste into the quantization config
+};
+
+/// Where the divergence comes from.
+struct Attribution {
+  double control = 0;                      ///< KL of a variant that changes nothing: exactly 0
+  std::optional<double> layer_additivity;  ///< KL over the sum of the layers' costs
+  std::optional<double> class_additivity;
+  std::vector<Cost> costs;
+  std::optional<Advice> advice;
+};
+
 struct Metrics {
   Distribution kl;          ///< KL(reference || candidate)
   Distribution kl_reverse;  ///< KL(candidate || reference)
@@ -218,6 +265,7 @@ struct Metrics {
   std::vector<LayerMetrics> layers;
   std::vector<ExpertMetrics> experts;
   std::vector<Headroom> headroom;
+  std::optional<Attribution> attribution;
 };
 
 /// How the numbers were obtained.
