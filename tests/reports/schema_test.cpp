@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "reports/reports.h"
+#include "tests/reports/sample.h"
 
 namespace ckpt {
 namespace {
@@ -64,32 +65,10 @@ std::string misfit(const json& value, json schema, const json& root, const std::
 }
 
 results::Results full() {
-  results::Results r;
-  r.run.command = "kl";
-  r.run.depth = "forward";
-  r.run.incomplete.push_back({"a", "b"});
-  results::Finding f;
-  f.code = "NUM001";
-  f.name = "x-y";
-  f.message = "m";
-  f.where.resize(1);
-  f.effects.push_back({"vllm", results::LoaderState::slow_path, "t"});
-  r.findings.push_back(f);
-  r.loaders.push_back({"vllm", "0.33", results::LoaderState::wrong_weights, {"NUM001"}, ""});
-  r.rules_skipped.push_back({"VAL001", "why"});
-  results::Gate g;
-  g.name = "kl.mean";
-  g.op = "<=";
-  g.status = "missing";
-  r.gates.push_back(g);
-  r.metrics.emplace();
+  results::Results r =
+      testing::sample_results([](std::string_view name) { return "the " + std::string(name); });
   r.metrics->kl.mean = std::nan("");
-  r.metrics->kl.max = INFINITY;
   r.metrics->kl.percentiles["99"] = -INFINITY;
-  r.metrics->layers.resize(1);
-  r.metrics->experts.resize(1);
-  r.metrics->headroom.resize(1);
-  r.metrics->nonfinite.resize(1);
   return r;
 }
 

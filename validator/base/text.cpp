@@ -42,7 +42,8 @@ bool harmful(std::uint32_t c) {
          (c >= 0xE0000 && c <= 0xE0FFF);
 }
 
-std::string escape(std::string_view text, std::size_t max_chars, bool ascii_only) {
+std::string escape(std::string_view text, std::size_t max_chars, bool ascii_only,
+                   bool again = false) {
   // Nearly every name is short plain ASCII; a backslash is not (it could imitate an escape).
   const bool plain = text.size() <= max_chars && std::ranges::all_of(text, [](char c) {
                        return c >= 0x20 && c < 0x7F && c != '\\';
@@ -57,7 +58,7 @@ std::string escape(std::string_view text, std::size_t max_chars, bool ascii_only
     }
     const Decoded d = decode(text.substr(i));
     const char after = i + 1 < text.size() ? text[i + 1] : ' ';
-    if (text[i] == '\\' && (after == 'x' || after == 'u')) {
+    if (!again && text[i] == '\\' && (after == 'x' || after == 'u')) {
       out += "\\x5c";  // else a backslash in the text could pass for an escape of ours
     } else if (!d.valid) {
       out += fmt::format("\\x{:02x}", d.code);
@@ -75,6 +76,10 @@ std::string escape(std::string_view text, std::size_t max_chars, bool ascii_only
 
 std::string shown(std::string_view text, std::size_t max_chars) {
   return escape(text, max_chars, false);
+}
+
+std::string shown_again(std::string_view text) {
+  return escape(text, text.size(), false, true);
 }
 
 std::string shown_ascii(std::string_view text, std::size_t max_chars) {

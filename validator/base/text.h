@@ -12,6 +12,10 @@ namespace ckpt {
 /// UTF-8 become escapes such as `\x1b` and `\u{202e}`; cut at `max_chars` with an ellipsis.
 [[nodiscard]] std::string shown(std::string_view text, std::size_t max_chars = 200);
 
+/// `text` that passed shown() before it was stored, and may have been changed since: what shown()
+/// would escape is escaped, backslashes and the length stay.
+[[nodiscard]] std::string shown_again(std::string_view text);
+
 /// As shown(), with every character outside ASCII escaped too: for names that must not look alike.
 [[nodiscard]] std::string shown_ascii(std::string_view text, std::size_t max_chars = 200);
 

@@ -14,6 +14,7 @@
 #include "validator/cli/options.h"
 #include "validator/pipeline/gates.h"
 #include "validator/pipeline/kl.h"
+#include "validator/pipeline/token_names.h"
 #include "validator/pipeline/tokens.h"
 
 namespace ckpt::cli {
@@ -86,20 +87,6 @@ void keep(Results& r) {
 forward::Mode mode_of(const std::string& text) {
   if (text == "bf16") return forward::Mode::bf16;
   return text == "fp16" ? forward::Mode::fp16 : forward::Mode::fp32;
-}
-
-/// The token at which the divergence is largest, as text.
-void name_worst_token(const pipeline::OpenedRepo& reference, const pipeline::TokenSet& tokens,
-                      results::Metrics& m) {
-  const auto tokenizer = pipeline::read_tokenizer(reference);
-  if (!tokenizer) return;
-  for (results::Distribution* d : {&m.kl, &m.kl_reverse, &m.js, &m.tv}) {
-    if (d->max_sequence >= tokens.sequences.size()) continue;
-    const auto& s = tokens.sequences[d->max_sequence];
-    if (d->max_position >= s.size()) continue;
-    d->max_token =
-        shown(tokenizer->token_bytes(static_cast<std::uint32_t>(s[d->max_position])), 40);
-  }
 }
 
 class KlRun {
@@ -218,7 +205,7 @@ class KlRun {
                            if (global_.quiet == 0) complain(text);
                          }};
     CKPT_TRY(pipeline::KlOutcome outcome, pipeline::run_kl(run), "forward");
-    name_worst_token(reference, tokens, outcome.metrics);
+    pipeline::name_tokens(reference, tokens, outcome.metrics);
     r_.metrics = std::move(outcome.metrics);
     return {};
   }

@@ -97,6 +97,7 @@ void Collector::on_layer(int layer, const forward::LayerSquares& q) {
 
 void Collector::on_positions(std::int64_t first, std::span<const kernels::Divergence> positions) {
   if (next_ != nullptr) next_->on_positions(first, positions);
+  worst_.add(positions);
   for (const kernels::Divergence& d : positions) {
     kl_.push_back(d.kl);
     kl_reverse_.push_back(d.kl_reverse);
@@ -243,6 +244,7 @@ results::Metrics Collector::finish(const forward::Taps& taps) const {
   add_layers(m);
   add_experts(m);
   add_taps(taps, m);
+  m.over_text = worst_.finish(kl_, lengths_);
   return m;
 }
 

@@ -8,6 +8,7 @@
 #include "validator/config/model_config.h"
 #include "validator/forward/observer.h"
 #include "validator/forward/taps.h"
+#include "validator/metrics/over_text.h"
 #include "validator/results/results.h"
 
 namespace ckpt::metrics {
@@ -29,7 +30,7 @@ class Collector final : public forward::Observer {
   Result<void> on_logits(std::int64_t first, kernels::Ops& ops, const kernels::Rows& reference,
                          const kernels::Rows& candidate) override;
 
-  /// Call once, after the run. Distribution::max_token is left to who has a tokenizer.
+  /// Call once, after the run. The text of tokens is left to who has a tokenizer.
   [[nodiscard]] results::Metrics finish(const forward::Taps& taps) const;
 
   /// KL(reference || candidate) of every position, in token order.
@@ -70,6 +71,7 @@ class Collector final : public forward::Observer {
   std::vector<std::vector<double>> variant_kl_;
   std::vector<double> nll_reference_, nll_candidate_, delta_p_;  // predicted positions
   std::uint64_t compared_ = 0, same_top_ = 0, confident_flips_ = 0;
+  WorstPositions worst_;
   std::map<int, LayerSums> layers_;
   std::map<std::pair<int, int>, ExpertSums> experts_;
 };

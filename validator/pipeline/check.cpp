@@ -264,13 +264,16 @@ Results run_check(const OpenedRepo& o, const CheckOptions& options, ThreadPool& 
       r.run.incomplete.push_back({"values", scanned.error().message});
     }
   }
-  r.findings = rules::run_rules(in, r.rules_skipped, r.rules_ran);
+  r.findings = rules::run_rules(in, r.rules_skipped, r.rule_codes);
+  r.rules_ran = r.rule_codes.size();
   // What loaders do does not depend on which findings are shown.
   add_loaders(o, in, options, r);
-  std::erase_if(r.findings, [&options](const Finding& f) {
-    return has_prefix(options.ignore, f.code) ||
-           (!options.select.empty() && !has_prefix(options.select, f.code));
-  });
+  const auto left_out = [&options](std::string_view code) {
+    return has_prefix(options.ignore, code) ||
+           (!options.select.empty() && !has_prefix(options.select, code));
+  };
+  std::erase_if(r.findings, [&left_out](const Finding& f) { return left_out(f.code); });
+  std::erase_if(r.rule_codes, left_out);
   sort_findings(r.findings);
   note_incomplete(o, r);
   if (stop.stop_requested()) r.run.incomplete.push_back({"run", "interrupted"});

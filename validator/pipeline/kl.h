@@ -52,7 +52,7 @@ struct KlOutcome {
                                             const OpenedRepo& candidate);
 
 /// Streams both checkpoints over the sequences and measures how far the candidate is from the
-/// reference. Distribution::max_token stays empty. Errors: usage (no tokens), those of
+/// reference. The text of tokens stays empty. Errors: usage (no tokens), those of
 /// check_comparable, memory (not even one sequence fits), cancelled, io, not_found and unsupported
 /// (a module that cannot be read, named).
 [[nodiscard]] Result<KlOutcome> run_kl(const KlArgs& args);

@@ -8,6 +8,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::size_t kSourceLineBytes = 4000;
+constexpr std::size_t kEdits = 100;
+constexpr std::size_t kEditBytes = 64U << 10;
+
 Json number(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
@@ -42,12 +46,30 @@ Json location_json(const Location& w) {
   if (w.layer >= 0) j["layer"] = w.layer;
   if (w.expert >= 0) j["expert"] = w.expert;
   if (!w.note.empty()) j["note"] = w.note;
+  if (!w.source_line.empty() && w.source_line.size() <= kSourceLineBytes) {
+    j["source_line"] = w.source_line;
+  }
   return j;
 }
 
 Json waiver_json(const Finding& f) {
   if (!f.waiver) return nullptr;
   return {{"reason", f.waiver->reason}, {"expires", f.waiver->until}};
+}
+
+/// The steps of a repair, unless they are too many to be of use to a reader.
+Json edits_json(const Finding& f) {
+  Json edits = Json::array();
+  std::size_t bytes = 0;
+  for (const Edit& e : f.edits) {
+    bytes += e.text.size();
+    edits.push_back({{"file", e.file},
+                     {"begin", e.begin},
+                     {"end", e.end},
+                     {"text", e.text},
+                     {"from_base", e.from_base}});
+  }
+  return f.edits.size() > kEdits || bytes > kEditBytes ? Json::array() : edits;
 }
 
 Json finding_json(const Finding& f) {
@@ -67,7 +89,7 @@ Json finding_json(const Finding& f) {
           {"count", f.count},
           {"where", std::move(where)},
           {"effects", std::move(effects)},
-          {"fix", {{"text", f.fix}, {"repairable", f.repairable}}},
+          {"fix", {{"text", f.fix}, {"repairable", f.repairable}, {"edits", edits_json(f)}}},
           {"waiver", waiver_json(f)},
           {"fingerprint", f.fingerprint()}};
 }
@@ -150,6 +172,39 @@ Json nonfinite_json(const Metrics& m) {
   return {{"count", m.nonfinite_count}, {"first", std::move(places)}};
 }
 
+Json numbers(const std::vector<double>& values) {
+  Json j = Json::array();
+  for (const double v : values) j.push_back(number(v));
+  return j;
+}
+
+Json prediction_json(std::int64_t id, const std::string& token, double p) {
+  return {{"id", id}, {"token", token}, {"p", number(p)}};
+}
+
+Json over_text_json(const OverText& o) {
+  Json positions = Json::array();
+  for (const WorstPosition& w : o.positions) {
+    Json context = Json::array();
+    for (const TokenKl& t : w.context) {
+      context.push_back({{"token", t.text}, {"kl", number(t.kl)}});
+    }
+    positions.push_back(
+        {{"sequence", w.sequence},
+         {"position", w.position},
+         {"kl", number(w.kl)},
+         {"reference", prediction_json(w.reference_id, w.reference_token, w.reference_p)},
+         {"candidate", prediction_json(w.candidate_id, w.candidate_token, w.candidate_p)},
+         {"next_token", w.next_token},
+         {"context", std::move(context)}});
+  }
+  return {{"stride", o.stride},
+          {"mean", numbers(o.mean)},
+          {"worst", numbers(o.worst)},
+          {"histogram", {{"edges", numbers(o.bin_edges)}, {"counts", o.bin_counts}}},
+          {"positions", std::move(positions)}};
+}
+
 Json how_json(const How& h) {
   return {{"reference", h.reference},
           {"text", h.text},
@@ -182,6 +237,7 @@ Json metrics_json(const Results& r) {
   j["layers"] = layers_json(m);
   j["experts"] = experts_json(m);
   j["headroom"] = headroom_json(m);
+  if (m.over_text) j["over_text"] = over_text_json(*m.over_text);
   j["how"] = how_json(r.how);
   return j;
 }
@@ -216,11 +272,13 @@ Json checkpoint_json(const CheckpointFacts& c) {
           {"full_attention_layers", c.full_layers},
           {"experts", c.experts},
           {"top_k", c.top_k},
+          {"shared_expert", c.shared_expert},
           {"tensors", c.tensors},
           {"parameters", c.parameters},
           {"bytes", c.bytes},
           {"shards", c.shards},
-          {"scheme", c.scheme}};
+          {"scheme", c.scheme},
+          {"kept_at_16_bits", optional_text(c.kept)}};
 }
 
 Json gates_json(const std::vector<Gate>& gates) {
@@ -238,9 +296,7 @@ Json gates_json(const std::vector<Gate>& gates) {
   return j;
 }
 
-}  // namespace
-
-std::string to_json(const Results& r) {
+Json document(const Results& r) {
   Json loaders = Json::array();
   for (const LoaderOutcome& l : r.loaders) {
     loaders.push_back({{"name", l.name},
@@ -255,24 +311,53 @@ std::string to_json(const Results& r) {
   for (const Finding& f : r.findings) findings.push_back(finding_json(f));
   Json j;
   j["schema_version"] = kSchemaVersion;
-  j["tool"] = {{"name", "ckpt-check"}, {"version", CKPT_VERSION}, {"backends", {"cpu"}}};
+  j["tool"] = {{"name", "ckpt-check"}, {"version", r.tool_version}, {"backends", {"cpu"}}};
   j["run"] = run_json(r.run);
   j["target"] = target_json(r.target);
   j["checkpoint"] = checkpoint_json(r.checkpoint);
   j["loaders"] = std::move(loaders);
-  j["rules"] = {{"ran", r.rules_ran}, {"skipped", std::move(skipped)}};
+  j["rules"] = {{"ran", r.rules_ran}, {"codes", r.rule_codes}, {"skipped", std::move(skipped)}};
   j["findings"] = std::move(findings);
   j["counts"] = {{"error", r.count(Severity::error)},
                  {"warning", r.count(Severity::warning)},
                  {"info", r.count(Severity::info)},
-                 {"waived", 0},
-                 {"known", 0}};
+                 {"waived", r.count("waived")},
+                 {"known", r.count("known")}};
   j["gates"] = gates_json(r.gates);
   j["metrics"] = metrics_json(r);
   j["notes"] = r.notes;
   j["arrays"] = Json::array();
+  return j;
+}
+
+std::string dumped(const Json& j) {
   // Everything from files has passed shown(); replace guards what is left (paths typed by users).
   return j.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::string to_json(const Results& r) {
+  return dumped(document(r));
+}
+
+std::string to_json(const std::vector<Results>& all) {
+  if (all.size() == 1) return to_json(all.front());
+  Json list = Json::array();
+  for (const Results& r : all) list.push_back(document(r));
+  return dumped(list);
+}
+
+std::string to_json_lines(const std::vector<Results>& all) {
+  std::string out;
+  for (const Results& r : all) {
+    for (const Finding& f : r.findings) {
+      Json line = {{"target", r.target.input}};
+      line.update(finding_json(f));
+      out += line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    }
+  }
+  return out;
 }
 
 }  // namespace ckpt::results

@@ -6,6 +6,17 @@
 #include <algorithm>
 
 namespace ckpt::results {
+namespace {
+
+template <class Enum>
+std::optional<Enum> named(std::string_view name, Enum last, std::string_view (*name_of)(Enum)) {
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(last); ++i) {
+    if (name_of(static_cast<Enum>(i)) == name) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 std::string_view severity_name(Severity severity) {
   constexpr std::string_view kNames[] = {"info", "warning", "error"};
@@ -22,6 +33,14 @@ std::string_view loader_state_words(LoaderState state) {
   constexpr std::string_view kWords[] = {"loads as meant", "slow path",     "wrong weights",
                                          "wrong output",   "does not load", "not predicted"};
   return kWords[static_cast<std::size_t>(state)];
+}
+
+std::optional<Severity> severity_named(std::string_view name) {
+  return named(name, Severity::error, severity_name);
+}
+
+std::optional<LoaderState> loader_state_named(std::string_view name) {
+  return named(name, LoaderState::not_predicted, loader_state_name);
 }
 
 std::string sha256_hex(std::string_view data) {
@@ -42,6 +61,10 @@ std::uint64_t Results::count(Severity severity) const {
   return static_cast<std::uint64_t>(std::ranges::count_if(findings, [severity](const Finding& f) {
     return f.severity == severity && f.status == "new";
   }));
+}
+
+std::uint64_t Results::count(std::string_view status) const {
+  return static_cast<std::uint64_t>(std::ranges::count(findings, status, &Finding::status));
 }
 
 }  // namespace ckpt::results

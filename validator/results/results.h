@@ -1,5 +1,5 @@
 #pragma once
-// The struct tree that every report and the viewer read, and nothing else (results JSON 1.0).
+// The struct tree that every report and the viewer read, and nothing else (results JSON 1.1).
 
 #include <array>
 #include <cstdint>
@@ -9,12 +9,16 @@
 #include <string_view>
 #include <vector>
 
+#include "validator/base/result.h"
+
 namespace ckpt::results {
 
-inline constexpr std::string_view kSchemaVersion = "1.0";
+inline constexpr std::string_view kSchemaVersion = "1.1";
 
 enum class Severity : std::uint8_t { info, warning, error };
 [[nodiscard]] std::string_view severity_name(Severity severity);
+/// The inverse of severity_name; empty when `name` is none.
+[[nodiscard]] std::optional<Severity> severity_named(std::string_view name);
 
 /// Place of a finding. Text: file, pointer, line, column (1-based, code points, end exclusive).
 /// Weights: file, tensor and, when known, bytes, dtype, shape. Model: module, layer, expert.
@@ -25,7 +29,7 @@ struct Location {
   std::uint32_t column = 0;
   std::uint32_t end_line = 0;
   std::uint32_t end_column = 0;
-  std::string source_line;  ///< the text line itself, for the screen; not in JSON
+  std::string source_line;  ///< the text line itself as it is in the file; JSON: up to 4,000 bytes
   std::string tensor;
   std::optional<std::uint64_t> byte_offset;
   std::string dtype;
@@ -47,6 +51,8 @@ enum class LoaderState : std::uint8_t {
 };
 [[nodiscard]] std::string_view loader_state_name(LoaderState state);   ///< `does_not_load`
 [[nodiscard]] std::string_view loader_state_words(LoaderState state);  ///< `does not load`
+/// The inverse of loader_state_name; empty when `name` is none.
+[[nodiscard]] std::optional<LoaderState> loader_state_named(std::string_view name);
 
 struct Effect {
   std::string loader;  ///< `vllm`, `transformers`, `sglang`, or a remark such as `transformers 4`
@@ -83,7 +89,7 @@ struct Finding {
   std::vector<Effect> effects;
   std::string fix;
   bool repairable = false;
-  std::vector<Edit> edits;  ///< what `fix` does; not in JSON
+  std::vector<Edit> edits;  ///< what `fix` does; JSON: up to 100 of them
   /// First 16 hex digits of SHA-256 over `v1`, code, file, subject, each followed by a newline.
   [[nodiscard]] std::string fingerprint() const;
 };
@@ -248,6 +254,37 @@ struct Attribution {
   std::optional<Advice> advice;
 };
 
+/// One token of the evaluated text, with the KL of the prediction that is made after it.
+struct TokenKl {
+  std::string text;
+  double kl = 0;
+};
+
+/// A position with one of the largest KL values: what both models predict there.
+struct WorstPosition {
+  std::uint64_t sequence = 0;
+  std::uint64_t position = 0;
+  double kl = 0;
+  std::int64_t reference_id = 0;  ///< most likely next token of the reference ...
+  std::string reference_token;
+  double reference_p = 0;
+  std::int64_t candidate_id = 0;  ///< ... and of the candidate
+  std::string candidate_token;
+  double candidate_p = 0;
+  std::string next_token;        ///< what the text goes on with; empty at the end of a sequence
+  std::vector<TokenKl> context;  ///< the tokens up to this position, the last is the position's own
+};
+
+/// KL(reference || candidate) over the evaluated text, small enough for a report.
+struct OverText {
+  std::uint64_t stride = 1;               ///< positions per point of the two curves
+  std::vector<double> mean;               ///< of each run of `stride` positions, in token order
+  std::vector<double> worst;              ///< the largest of each run
+  std::vector<double> bin_edges;          ///< of the histogram, ascending, in nats
+  std::vector<std::uint64_t> bin_counts;  ///< one less than edges; below the first: in the first
+  std::vector<WorstPosition> positions;   ///< the largest first
+};
+
 struct Metrics {
   Distribution kl;          ///< KL(reference || candidate)
   Distribution kl_reverse;  ///< KL(candidate || reference)
@@ -266,6 +303,7 @@ struct Metrics {
   std::vector<ExpertMetrics> experts;
   std::vector<Headroom> headroom;
   std::optional<Attribution> attribution;
+  std::optional<OverText> over_text;
 };
 
 /// How the numbers were obtained.
@@ -294,11 +332,13 @@ struct Run {
 };
 
 struct Results {
+  std::string tool_version = CKPT_VERSION;
   Run run;
   Target target;
   CheckpointFacts checkpoint;
   std::vector<LoaderOutcome> loaders;
   std::uint64_t rules_ran = 0;
+  std::vector<std::string> rule_codes;  ///< those that ran and were selected
   std::vector<Incomplete> rules_skipped;
   std::vector<Finding> findings;
   std::vector<Gate> gates;
@@ -306,12 +346,25 @@ struct Results {
   How how;
   std::vector<std::string> notes;
 
-  [[nodiscard]] std::uint64_t count(Severity severity) const;
+  [[nodiscard]] std::uint64_t count(Severity severity) const;  ///< of the new findings
+  [[nodiscard]] std::uint64_t count(std::string_view status) const;
 };
 
-/// Results JSON 1.0: UTF-8, two-space indentation, keys in schema order, non-finite numbers as the
+/// Results JSON 1.1: UTF-8, two-space indentation, keys in schema order, non-finite numbers as the
 /// strings "NaN", "Infinity", "-Infinity".
 [[nodiscard]] std::string to_json(const Results& results);
+
+/// Several of them: one as it is, more as an array.
+[[nodiscard]] std::string to_json(const std::vector<Results>& results);
+
+/// One finding a line, each with its target.
+[[nodiscard]] std::string to_json_lines(const std::vector<Results>& results);
+
+/// Reads what to_json wrote, one document or an array of them; nothing that to_json writes is lost.
+/// Fields that are not known are ignored, absent ones keep their defaults, and control characters
+/// are escaped as shown() does. Errors: format (not JSON, or a value of the wrong kind, with its
+/// place), limit (nesting), unsupported (another major schema version).
+[[nodiscard]] Result<std::vector<Results>> from_json(std::string text);
 
 /// SHA-256 of `data` in lower-case hex.
 [[nodiscard]] std::string sha256_hex(std::string_view data);

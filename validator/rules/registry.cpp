@@ -91,15 +91,14 @@ const Rule* find_rule(std::string_view code) {
 }
 
 std::vector<results::Finding> run_rules(RuleInput& in, std::vector<results::Incomplete>& skipped,
-                                        std::uint64_t& ran) {
-  ran = 0;
+                                        std::vector<std::string>& ran) {
   for (const Rule* rule : kRules) {
     if (rule->run == nullptr) continue;  // found elsewhere
     if (rule->needs == Needs::values && in.values == nullptr) {
       skipped.push_back({std::string(rule->code), "needs the weight values (--deep)"});
       continue;
     }
-    ++ran;
+    ran.emplace_back(rule->code);
     std::vector<results::Finding> found;
     rule->run(in, [&](Draft draft) { found.push_back(finding_of(*rule, std::move(draft))); });
     std::ranges::move(found, std::back_inserter(in.earlier));

@@ -59,10 +59,10 @@ struct Rule {
 [[nodiscard]] const Rule* find_rule(std::string_view code);
 
 /// Runs every rule whose needs are met and returns the findings, unsorted. `skipped` receives the
-/// codes that could not run and why.
+/// codes that could not run and why, `ran` those that ran.
 [[nodiscard]] std::vector<results::Finding> run_rules(RuleInput& in,
                                                       std::vector<results::Incomplete>& skipped,
-                                                      std::uint64_t& ran);
+                                                      std::vector<std::string>& ran);
 
 /// A finding of a known rule, made outside run_rules.
 [[nodiscard]] results::Finding make_finding(std::string_view code, Draft draft);

@@ -1,0 +1,1 @@
+ckpt_test(results DEPENDS validator/results validator/base)

@@ -1,0 +1,467 @@
+// The mirror image of json.cpp: one line per field, in the same order.
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "validator/base/json.h"
+#include "validator/base/text.h"
+#include "validator/results/results.h"
+
+namespace ckpt::results {
+namespace {
+
+using json::Kind;
+using json::Value;
+
+/// Reads members of one object. The first value of a wrong kind is kept as the error of the whole
+/// document; after it everything reads as absent. What is absent or null leaves its target alone.
+class Reader {
+ public:
+  Reader(Value object, std::string* error) : object_(object), error_(error) {
+    if (object && !object.is(Kind::object) && !object.is(Kind::null)) {
+      complain(object, "an object");
+    }
+  }
+
+  [[nodiscard]] Reader at(std::string_view key) const { return {find(key), error_}; }
+
+  /// Text that passed shown() when it was written.
+  void get(std::string_view key, std::string& out) const {
+    if (const Value v = find(key)) take(v, out);
+  }
+
+  /// Text of a file, which whoever shows it escapes.
+  void get_raw(std::string_view key, std::string& out) const {
+    const Value v = find(key);
+    if (v && expect(v, Kind::string, "a string")) out = std::string(*v.string());
+  }
+
+  void get(std::string_view key, bool& out) const {
+    const Value v = find(key);
+    if (v && expect(v, Kind::boolean, "true or false")) out = *v.boolean();
+  }
+
+  void get(std::string_view key, double& out) const {
+    if (const Value v = find(key)) take(v, out);
+  }
+
+  void get(std::string_view key, std::optional<double>& out) const {
+    if (const Value v = find(key)) take(v, out.emplace());
+  }
+
+  void get(std::string_view key, std::uint64_t& out) const {
+    if (const Value v = find(key)) take(v, out);
+  }
+
+  void get(std::string_view key, std::uint32_t& out) const { get_within(key, out); }
+
+  void get(std::string_view key, int& out) const { get_within(key, out); }
+
+  void get(std::string_view key, std::int64_t& out) const { get_within(key, out); }
+
+  void get(std::string_view key, std::optional<std::uint64_t>& out) const {
+    if (const Value v = find(key)) take(v, out.emplace());
+  }
+
+  void get(std::string_view key, std::array<double, 2>& out) const {
+    std::vector<double> values;
+    get(key, values);
+    if (values.size() == 2) out = {values[0], values[1]};
+  }
+
+  template <class T>
+  void get(std::string_view key, std::vector<T>& out) const {
+    each_value(key, [&](Value v) { take(v, out.emplace_back()); });
+  }
+
+  void get(std::string_view key, std::map<std::string, double>& out) const {
+    const Value v = find(key);
+    if (!v || !expect(v, Kind::object, "an object")) return;
+    v.each_member([&](const json::Member& m) { take(m.value, out[shown_again(m.name)]); });
+  }
+
+  template <class Enum>
+  void get(std::string_view key, Enum& out,
+           std::optional<Enum> (*named)(std::string_view name)) const {
+    std::string name;
+    get(key, name);
+    if (name.empty()) return;
+    if (const auto value = named(name)) {
+      out = *value;
+    } else {
+      complain(find(key), fmt::format("a known {}", key));
+    }
+  }
+
+  /// Calls `read(Reader, T&)` for each element of an array of objects.
+  template <class T>
+  void list(std::string_view key, std::vector<T>& out, void (*read)(const Reader&, T&)) const {
+    each_value(key, [&](Value v) { read(Reader(v, error_), out.emplace_back()); });
+  }
+
+  /// Calls `read(Reader, T&)` when the object is there.
+  template <class T>
+  void optional(std::string_view key, std::optional<T>& out,
+                void (*read)(const Reader&, T&)) const {
+    if (const Value v = find(key)) read(Reader(v, error_), out.emplace());
+  }
+
+ private:
+  Value object_;
+  std::string* error_;
+
+  /// Absent when it is null, too, and after an error.
+  [[nodiscard]] Value find(std::string_view key) const {
+    const Value v = error_->empty() ? object_.find(key) : Value();
+    return v && !v.is(Kind::null) ? v : Value();
+  }
+
+  void complain(Value v, std::string_view wanted) const {
+    if (!error_->empty()) return;
+    const json::Position p = v.position();
+    *error_ = fmt::format("line {} column {}: {} where {} belongs", p.line, p.column,
+                          json::kind_name(v.kind()), wanted);
+  }
+
+  [[nodiscard]] bool expect(Value v, Kind kind, std::string_view wanted) const {
+    if (!v.is(kind)) complain(v, wanted);
+    return v.is(kind);
+  }
+
+  template <class Visit>
+  void each_value(std::string_view key, Visit&& visit) const {
+    const Value v = find(key);
+    if (v && expect(v, Kind::array, "an array")) v.each(visit);
+  }
+
+  void take(Value v, std::string& out) const {
+    if (expect(v, Kind::string, "a string")) out = shown_again(*v.string());
+  }
+
+  void take(Value v, std::uint64_t& out) const {
+    const auto n = v.unsigned_integer();
+    if (!n) return complain(v, "a count");
+    out = *n;
+  }
+
+  void take(Value v, double& out) const {
+    const auto word = v.string();
+    if (word == "NaN") {
+      out = std::nan("");
+    } else if (word == "Infinity" || word == "-Infinity") {
+      out = word == "Infinity" ? HUGE_VAL : -HUGE_VAL;
+    } else if (const auto n = v.number()) {
+      out = *n;
+    } else {
+      complain(v, "a number");
+    }
+  }
+
+  template <class Integer>
+  void get_within(std::string_view key, Integer& out) const {
+    const Value v = find(key);
+    if (!v) return;
+    const auto n = v.integer();
+    if (!n || !std::in_range<Integer>(*n)) return complain(v, "an integer in range");
+    out = static_cast<Integer>(*n);
+  }
+};
+
+void read_incomplete(const Reader& j, Incomplete& i) {
+  j.get("what", i.what);
+  j.get("why", i.why);
+}
+
+void read_skipped(const Reader& j, Incomplete& i) {
+  j.get("code", i.what);
+  j.get("why", i.why);
+}
+
+void read_run(const Reader& j, Run& run) {
+  j.get("command", run.command);
+  j.get("depth", run.depth);
+  j.get("fail_on", run.fail_on);
+  j.get("started", run.started);
+  j.get("duration_s", run.duration_s);
+  j.get("verdict", run.verdict);
+  j.get("exit_code", run.exit_code);
+  j.list("incomplete", run.incomplete, read_incomplete);
+}
+
+void read_file_record(const Reader& j, FileRecord& f) {
+  j.get("path", f.path);
+  j.get("bytes", f.bytes);
+}
+
+void read_target(const Reader& j, Target& t) {
+  j.get("input", t.input);
+  j.get("kind", t.kind);
+  j.get("repo_id", t.repo_id);
+  j.get("revision", t.revision);
+  j.list("files", t.files, read_file_record);
+}
+
+void read_checkpoint(const Reader& j, CheckpointFacts& c) {
+  j.get("architecture", c.architecture);
+  j.get("layers", c.layers);
+  j.get("linear_attention_layers", c.linear_layers);
+  j.get("full_attention_layers", c.full_layers);
+  j.get("experts", c.experts);
+  j.get("top_k", c.top_k);
+  j.get("shared_expert", c.shared_expert);
+  j.get("tensors", c.tensors);
+  j.get("parameters", c.parameters);
+  j.get("bytes", c.bytes);
+  j.get("shards", c.shards);
+  j.get("scheme", c.scheme);
+  j.get("kept_at_16_bits", c.kept);
+}
+
+void read_loader(const Reader& j, LoaderOutcome& l) {
+  j.get("name", l.name);
+  j.get("version", l.version);
+  j.get("state", l.state, loader_state_named);
+  j.get("codes", l.codes);
+  j.get("note", l.note);
+}
+
+void read_location(const Reader& j, Location& w) {
+  j.get("file", w.file);
+  j.get("pointer", w.pointer);
+  j.get("line", w.line);
+  j.get("column", w.column);
+  j.get("end_line", w.end_line);
+  j.get("end_column", w.end_column);
+  j.get("tensor", w.tensor);
+  j.get("byte_offset", w.byte_offset);
+  j.get("dtype", w.dtype);
+  j.get("shape", w.shape);
+  j.get("module", w.module);
+  j.get("layer", w.layer);
+  j.get("expert", w.expert);
+  j.get("note", w.note);
+  j.get_raw("source_line", w.source_line);
+}
+
+void read_effect(const Reader& j, Effect& e) {
+  j.get("loader", e.loader);
+  j.get("state", e.state, loader_state_named);
+  j.get("text", e.text);
+}
+
+void read_edit(const Reader& j, Edit& e) {
+  j.get("file", e.file);
+  j.get("begin", e.begin);
+  j.get("end", e.end);
+  j.get_raw("text", e.text);
+  j.get("from_base", e.from_base);
+}
+
+void read_waiver(const Reader& j, Waived& w) {
+  j.get("reason", w.reason);
+  j.get("expires", w.until);
+}
+
+void read_finding(const Reader& j, Finding& f) {
+  j.get("code", f.code);
+  j.get("name", f.name);
+  j.get("severity", f.severity, severity_named);
+  j.get("status", f.status);
+  j.get("message", f.message);
+  j.get("subject", f.subject);
+  j.get("count", f.count);
+  j.list("where", f.where, read_location);
+  j.list("effects", f.effects, read_effect);
+  const Reader fix = j.at("fix");
+  fix.get("text", f.fix);
+  fix.get("repairable", f.repairable);
+  fix.list("edits", f.edits, read_edit);
+  j.optional("waiver", f.waiver, read_waiver);
+}
+
+void read_gate(const Reader& j, Gate& g) {
+  j.get("name", g.name);
+  j.get("op", g.op);
+  j.get("limit", g.limit);
+  j.get("value", g.value);
+  j.get("lower", g.lower);
+  j.get("upper", g.upper);
+  j.get("status", g.status);
+  j.get("code", g.code);
+}
+
+void read_distribution(const Reader& j, Distribution& d) {
+  j.get("positions", d.positions);
+  j.get("nonfinite", d.nonfinite);
+  j.get("mean", d.mean);
+  j.get("se", d.se);
+  j.get("ci95", d.ci95);
+  j.get("deff", d.deff);
+  j.get("median", d.median);
+  j.get("percentiles", d.percentiles);
+  j.get("max", d.max);
+  const Reader at = j.at("max_at");
+  at.get("sequence", d.max_sequence);
+  at.get("position", d.max_position);
+  at.get("token", d.max_token);
+}
+
+void read_layer(const Reader& j, LayerMetrics& l) {
+  j.get("layer", l.layer);
+  j.get("kind", l.kind);
+  j.get("local_error", l.local_error);
+  j.get("local_error_residual", l.local_error_residual);
+  j.get("propagated_error", l.propagated_error);
+  j.get("hidden_norm", l.hidden_norm);
+  j.get("router_overlap_local", l.router_overlap_local);
+  j.get("router_overlap", l.router_overlap);
+  j.get("router_set_agreement", l.router_set_agreement);
+  j.get("boundary_ties", l.boundary_ties);
+}
+
+void read_expert(const Reader& j, ExpertMetrics& e) {
+  j.get("layer", e.layer);
+  j.get("expert", e.expert);
+  j.get("tokens", e.tokens);
+  j.get("error", e.error);
+  j.get("saliency", e.saliency);
+  j.get("output_norm", e.output_norm);
+  j.get("mean_gate", e.mean_gate);
+  j.get("super_expert", e.super_expert);
+}
+
+void read_headroom(const Reader& j, Headroom& h) {
+  j.get("layer", h.layer);
+  j.get("point", h.point);
+  j.get("max_abs_reference", h.max_abs_reference);
+  j.get("max_abs_candidate", h.max_abs_candidate);
+  j.get("above_f16_reference", h.above_f16_reference);
+  j.get("above_f16_candidate", h.above_f16_candidate);
+}
+
+void read_nonfinite(const Reader& j, NonFinite& n) {
+  j.get("stream", n.stream);
+  j.get("count", n.count);
+  j.get("layer", n.layer);
+  j.get("op", n.op);
+  j.get("sequence", n.sequence);
+  j.get("position", n.position);
+}
+
+void read_token(const Reader& j, TokenKl& t) {
+  j.get("token", t.text);
+  j.get("kl", t.kl);
+}
+
+void read_position(const Reader& j, WorstPosition& w) {
+  j.get("sequence", w.sequence);
+  j.get("position", w.position);
+  j.get("kl", w.kl);
+  const Reader reference = j.at("reference");
+  reference.get("id", w.reference_id);
+  reference.get("token", w.reference_token);
+  reference.get("p", w.reference_p);
+  const Reader candidate = j.at("candidate");
+  candidate.get("id", w.candidate_id);
+  candidate.get("token", w.candidate_token);
+  candidate.get("p", w.candidate_p);
+  j.get("next_token", w.next_token);
+  j.list("context", w.context, read_token);
+}
+
+void read_over_text(const Reader& j, OverText& o) {
+  j.get("stride", o.stride);
+  j.get("mean", o.mean);
+  j.get("worst", o.worst);
+  const Reader histogram = j.at("histogram");
+  histogram.get("edges", o.bin_edges);
+  histogram.get("counts", o.bin_counts);
+  j.list("positions", o.positions, read_position);
+}
+
+void read_metrics(const Reader& j, Metrics& m) {
+  read_distribution(j.at("kl"), m.kl);
+  read_distribution(j.at("kl_reverse"), m.kl_reverse);
+  read_distribution(j.at("js"), m.js);
+  read_distribution(j.at("tv"), m.tv);
+  j.at("agreement").get("top1", m.top1);
+  j.at("agreement").get("confident_flips", m.confident_flips);
+  const Reader perplexity = j.at("perplexity");
+  perplexity.get("reference", m.perplexity_reference);
+  perplexity.get("candidate", m.perplexity_candidate);
+  perplexity.get("nll_correlation", m.nll_correlation);
+  j.at("delta_p").get("mean", m.delta_p_mean);
+  j.at("delta_p").get("rms", m.delta_p_rms);
+  j.at("nonfinite").get("count", m.nonfinite_count);
+  j.at("nonfinite").list("first", m.nonfinite, read_nonfinite);
+  j.list("layers", m.layers, read_layer);
+  j.list("experts", m.experts, read_expert);
+  j.list("headroom", m.headroom, read_headroom);
+  j.optional("over_text", m.over_text, read_over_text);
+}
+
+void read_how(const Reader& j, How& h) {
+  j.get("reference", h.reference);
+  j.get("text", h.text);
+  j.get("text_sha256", h.text_sha256);
+  j.get("tokens", h.tokens);
+  j.get("sequences", h.sequences);
+  j.get("context", h.context);
+  j.get("mode", h.mode);
+  j.get("backend", h.backend);
+  j.get("memory_budget_bytes", h.memory_budget_bytes);
+  j.get("seed", h.seed);
+}
+
+void read_results(const Reader& j, Results& r) {
+  j.at("tool").get("version", r.tool_version);
+  read_run(j.at("run"), r.run);
+  read_target(j.at("target"), r.target);
+  read_checkpoint(j.at("checkpoint"), r.checkpoint);
+  j.list("loaders", r.loaders, read_loader);
+  j.at("rules").get("ran", r.rules_ran);
+  j.at("rules").get("codes", r.rule_codes);
+  j.at("rules").list("skipped", r.rules_skipped, read_skipped);
+  j.list("findings", r.findings, read_finding);
+  j.list("gates", r.gates, read_gate);
+  j.optional("metrics", r.metrics, read_metrics);
+  read_how(j.at("metrics").at("how"), r.how);
+  j.get("notes", r.notes);
+}
+
+Result<Results> read_document(Value root) {
+  const auto version = root.find("schema_version").string();
+  if (!version) {
+    return fail(ErrorKind::format, "no schema_version: this is no results file of ckpt-check");
+  }
+  if (!version->starts_with("1.")) {
+    return fail(ErrorKind::unsupported,
+                fmt::format("schema version {}; this program reads 1.x", shown(*version, 40)));
+  }
+  Results r;
+  std::string error;
+  read_results(Reader(root, &error), r);
+  if (!error.empty()) return fail(ErrorKind::format, std::move(error));
+  return r;
+}
+
+}  // namespace
+
+Result<std::vector<Results>> from_json(std::string text) {
+  CKPT_TRY(const auto document, json::parse(std::move(text)), "results");
+  const Value root = document->root();
+  std::vector<Results> all;
+  if (!root.is(Kind::array)) {
+    CKPT_TRY(all.emplace_back(), read_document(root), "results");
+    return all;
+  }
+  std::vector<Value> values;
+  root.each([&values](Value v) { values.push_back(v); });
+  for (const Value v : values) {
+    CKPT_TRY(all.emplace_back(), read_document(v), "results");
+  }
+  return all;
+}
+
+}  // namespace ckpt::results
