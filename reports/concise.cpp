@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "reports/reports.h"
-#include "reports/screen.h"
+#include "reports/words.h"
 
 namespace ckpt::reports {
 
@@ -18,10 +18,7 @@ std::string concise(const results::Results& r) {
     out += fmt::format("{}: {} {} {}: {}{}\n", place.empty() ? r.target.input : place, level,
                        f.code, f.name, f.message, f.repairable ? " [*]" : "");
   }
-  out += fmt::format("{}: {}, {}, {}\n", r.run.verdict,
-                     plural(r.count(results::Severity::error), "error"),
-                     plural(r.count(results::Severity::warning), "warning"),
-                     fmt::format("{} info", r.count(results::Severity::info)));
+  out += fmt::format("{}: {}\n", r.run.verdict, counts_text(r));
   return out;
 }
 

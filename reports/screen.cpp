@@ -42,14 +42,4 @@ std::string wrap(std::string_view text, std::size_t first_column, std::size_t in
   return out;
 }
 
-std::string plural(std::uint64_t n, std::string_view word) {
-  return fmt::format("{} {}{}", with_commas(n), word, n == 1 ? "" : "s");
-}
-
-std::string duration(double seconds) {
-  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
-  const auto whole = static_cast<long>(seconds + 0.5);
-  return fmt::format("{} min {} s", whole / 60, whole % 60);
-}
-
 }  // namespace ckpt::reports

@@ -17,12 +17,6 @@ enum class Paint : std::uint8_t { none, red, yellow, cyan, green, bold };
 [[nodiscard]] std::string wrap(std::string_view text, std::size_t first_column, std::size_t indent,
                                std::size_t width);
 
-/// `1 error`, `2 errors`.
-[[nodiscard]] std::string plural(std::uint64_t n, std::string_view word);
-
-/// `0.7 s`, `4 min 6 s`.
-[[nodiscard]] std::string duration(double seconds);
-
 /// The metrics part of the `kl` screen.
 [[nodiscard]] std::string kl_text(const results::Results& results, const TextOptions& options);
 

@@ -4,6 +4,7 @@
 
 #include "reports/reports.h"
 #include "reports/screen.h"
+#include "reports/words.h"
 #include "validator/base/text.h"
 
 namespace ckpt::reports {
@@ -33,37 +34,19 @@ std::string row(std::string_view label, std::string_view text, const TextOptions
   return fmt::format("  {:<{}}{}\n", label, kLabel, wrap(text, kLabel + 2, kLabel + 2, o.width));
 }
 
-/// `262.1 B`, `6.2 M`.
-std::string parameters_text(std::uint64_t n) {
-  const auto v = static_cast<double>(n);
-  if (n >= 1'000'000'000) return fmt::format("{:.1f} B", v / 1e9);
-  if (n >= 1'000'000) return fmt::format("{:.1f} M", v / 1e6);
-  return with_commas(n);
-}
-
 std::string identity(const Results& r, const TextOptions& o) {
   const results::CheckpointFacts& c = r.checkpoint;
   std::string out;
   if (!c.architecture.empty()) out += row("model", c.architecture, o);
   if (c.layers != 0) {
-    std::string shape = fmt::format("{} layers ({} linear attention, {} full)", c.layers,
-                                    c.linear_layers, c.full_layers);
-    if (c.experts != 0) {
-      shape += fmt::format(", {} experts, top {}{}", c.experts, c.top_k,
-                           c.shared_expert ? ", 1 shared" : "");
-    }
-    out += row("", shape, o);
+    out += row("", shape_text(c), o);
   }
   if (!c.scheme.empty()) {
     out += row("scheme", c.scheme + (c.kept.empty() ? "" : "; " + c.kept + " at 16 bits"), o);
   }
   // A target that could not be opened has no size to speak of.
   if (c.tensors != 0 || !c.architecture.empty()) {
-    out += row("size",
-               fmt::format("{} in {}, {} tensors, {} parameters", bytes_text(c.bytes),
-                           plural(c.shards, "shard"), with_commas(c.tensors),
-                           parameters_text(c.parameters)),
-               o);
+    out += row("size", size_text(c), o);
   }
   if (!r.target.repo_id.empty()) {
     out += row("from", fmt::format("{} at {}", r.target.repo_id, r.target.revision), o);
@@ -71,21 +54,13 @@ std::string identity(const Results& r, const TextOptions& o) {
   return out + "\n";
 }
 
-std::string place_text(const Location& w) {
-  if (w.line != 0) return fmt::format("{}:{}:{}", w.file, w.line, w.column);
-  std::string out = w.file;
-  if (w.byte_offset && w.tensor.empty())
-    out += fmt::format(", byte {}", with_commas(*w.byte_offset));
-  if (out.empty()) out = w.module;
-  return out;
-}
-
 /// The source line with the caret below, shortened around the marked part.
 std::string excerpt(const Location& w, const TextOptions& o) {
   const std::string number = std::to_string(w.line);
   const std::string margin(number.size(), ' ');
   std::string line = shown(w.source_line, 4000);
-  std::size_t begin = w.column - 1;
+  // A results file may name any column.
+  std::size_t begin = std::min<std::size_t>(std::max(w.column, 1U) - 1, display_length(line));
   std::size_t length =
       w.end_line == w.line && w.end_column > w.column ? w.end_column - w.column : 1;
   const std::size_t room = o.width - number.size() - 4;
@@ -136,11 +111,9 @@ std::string places(const Finding& f, const TextOptions& o) {
 
 /// A finding that does not count, on one line.
 std::string set_aside(const Finding& f, const TextOptions& o) {
-  const std::string why =
-      f.waiver ? fmt::format("waived until {}: {}", f.waiver->until, f.waiver->reason)
-               : std::string("in the baseline");
-  return fmt::format("{} {}\n", paint(Paint::cyan, fmt::format("{}[{}]", f.status, f.code), o),
-                     wrap(fmt::format("{}: {}   ({})", f.name, f.message, why), 14, 4, o.width));
+  return fmt::format(
+      "{} {}\n", paint(Paint::cyan, fmt::format("{}[{}]", f.status, f.code), o),
+      wrap(fmt::format("{}: {}   ({})", f.name, f.message, set_aside_text(f)), 14, 4, o.width));
 }
 
 std::string finding_text(const Finding& f, const TextOptions& o) {
@@ -150,16 +123,8 @@ std::string finding_text(const Finding& f, const TextOptions& o) {
   std::string out = fmt::format("{} {}: {}\n", paint(severity_paint(f.severity), head, o), f.name,
                                 paint(Paint::bold, wrap(f.message, column, 4, o.width), o));
   out += places(f, o);
-  for (std::size_t i = 0; i < f.effects.size(); ++i) {
-    const results::Effect& e = f.effects[i];
-    bool same_as_before = i > 0 && f.effects[i - 1].text == e.text;
-    if (same_as_before) continue;
-    std::string who = e.loader;
-    for (std::size_t j = i + 1; j < f.effects.size() && f.effects[j].text == e.text; ++j) {
-      who += ", " + f.effects[j].loader;
-    }
-    out += fmt::format("    = effect  {}\n",
-                       wrap(fmt::format("{}: {}", who, e.text), 14, 14, o.width));
+  for (const std::string& effect : effect_lines(f)) {
+    out += fmt::format("    = effect  {}\n", wrap(effect, 14, 14, o.width));
   }
   if (!f.fix.empty()) {
     out += fmt::format("    = fix     {}{}\n", wrap(f.fix, 14, 14, o.width - 14),
@@ -187,30 +152,14 @@ std::string loaders_text(const Results& r, const TextOptions& o) {
   return out.empty() ? out : out + "\n";
 }
 
-std::string verdict_word(const Results& r) {
-  if (r.run.verdict == "pass") return "PASS";
-  if (r.run.verdict == "fail") return "FAIL";
-  return r.run.verdict == "inconclusive" ? "INCONCLUSIVE" : "INCOMPLETE";
-}
-
 Paint verdict_paint(const Results& r) {
   if (r.run.verdict == "pass") return Paint::green;
   return r.run.verdict == "fail" ? Paint::red : Paint::yellow;
 }
 
 std::string verdict_line(const Results& r, const TextOptions& o) {
-  const std::string counts =
-      fmt::format("{}, {}, {} info", plural(r.count(Severity::error), "error"),
-                  plural(r.count(Severity::warning), "warning"), r.count(Severity::info));
-  std::string how;
-  if (r.run.command == "kl") {
-    how = fmt::format("{} tokens of {}, {}, {}, {}", with_commas(r.how.tokens), r.how.text,
-                      r.how.backend, r.how.mode, duration(r.run.duration_s));
-  } else {
-    how = fmt::format("{} rules on {}, {}", r.rules_ran,
-                      r.run.depth == "deep" ? "headers, configs and values" : "headers and configs",
-                      duration(r.run.duration_s));
-  }
+  const std::string counts = counts_text(r);
+  const std::string how = depth_text(r);
   const std::string word = verdict_word(r);
   const std::string line = fmt::format("   {:<34}  {}", counts, how);
   const bool fits = 2 + word.size() + line.size() <= o.width;

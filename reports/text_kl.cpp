@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "reports/screen.h"
+#include "reports/words.h"
 #include "validator/base/text.h"
 
 namespace ckpt::reports {
@@ -17,10 +18,6 @@ constexpr std::size_t kLabel = 25;
 /// One line of the block; what does not fit goes on below its value.
 std::string row(std::string_view label, const std::string& value, const TextOptions& o) {
   return fmt::format("  {:<{}}{}\n", label, kLabel, wrap(value, kLabel + 2, kLabel + 2, o.width));
-}
-
-std::string number(double v) {
-  return fmt::format("{:.3g}", v);
 }
 
 /// Sort key of an error: what is not a number is worse than any number.

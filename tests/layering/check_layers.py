@@ -19,7 +19,7 @@ LINE_LIMIT = 600
 # A header of a library -> the folders whose .cpp and .cu files may include it; no header may.
 LIBRARIES = {
     "simdjson.h": ("validator/base",),
-    "nlohmann/": ("validator/results", "validator/cli"),
+    "nlohmann/": ("validator/results", "validator/cli", "reports"),
     "CLI/": ("validator/cli",),
     "re2/": ("validator/loaders",),
     "pcre2.h": ("validator/tokenizer",),

@@ -7,7 +7,7 @@
 #include <array>
 #include <new>
 
-#include "reports/reports.h"
+#include "reports/formats.h"
 #include "validator/base/text.h"
 #include "validator/cli/interrupt.h"
 #include "validator/cli/options.h"
@@ -24,7 +24,8 @@ constexpr std::string_view kExamples =
     "  ckpt-check inspect ./MyModel-W4A16 --plan vllm         what a loader will build, module by "
     "module\n"
     "\n"
-    "Commands: check, kl, inspect, diff, fix, prune-verify, estimate, explain, rules, schema.\n"
+    "Commands: check, kl, inspect, diff, fix, prune-verify, estimate, explain, rules, report, "
+    "schema.\n"
     "`ckpt-check COMMAND --help` tells more.\n";
 
 constexpr std::string_view kExitCodes =
@@ -36,8 +37,9 @@ constexpr std::string_view kExitCodes =
     "  4  inconclusive  a gate's interval contains its limit\n"
     "  130, 143         interrupted, terminated\n";
 
-const std::vector<std::string> kCommands{"check",        "kl",       "inspect", "diff",  "fix",
-                                         "prune-verify", "estimate", "explain", "rules", "schema"};
+const std::vector<std::string> kCommands{"check", "kl",           "inspect",  "diff",
+                                         "fix",   "prune-verify", "estimate", "explain",
+                                         "rules", "report",       "schema"};
 
 bool looks_like_path(std::string_view s) {
   return s == "." || s == ".." || s.find('/') != std::string_view::npos || s.starts_with("hf://");
@@ -65,11 +67,18 @@ std::optional<std::string> unknown_command(int argc, char** argv) {
 }
 
 std::string check_report(const std::string& value) {
-  const std::string format = value.substr(0, value.find('='));
-  const bool known = format == "text" || format == "concise" || format == "json";
-  return known && value.find('=') != std::string::npos
-             ? ""
-             : "give FORMAT=PATH with text, concise or json";
+  const std::size_t eq = value.find('=');
+  const std::string format = value.substr(0, eq);
+  if (reports::find_format(format) == nullptr) {
+    return fmt::format("no format `{}`; there are {}", shown(format, 40), reports::format_names());
+  }
+  const bool complete = eq == std::string::npos ? format == "github" : eq + 1 < value.size();
+  return complete ? "" : "give FORMAT=PATH; PATH may be - for standard output";
+}
+
+std::string check_format(const std::string& value) {
+  if (reports::find_format(value) != nullptr) return {};
+  return fmt::format("no format `{}`; there are {}", shown(value, 40), reports::format_names());
 }
 
 class Program {
@@ -88,6 +97,7 @@ class Program {
     diff_ = add_diff_command(app_, diff_args_);
     estimate_ = add_estimate_command(app_, estimate_args_);
     prune_ = add_prune_command(app_, prune_args_);
+    report_ = add_report_command(app_, report_args_);
     explain();
   }
 
@@ -119,6 +129,7 @@ class Program {
   FixArgs fix_args_;
   EstimateOptions estimate_args_;
   PruneVerifyArgs prune_args_;
+  ReportArgs report_args_;
   std::vector<std::string> codes_;
   std::vector<std::string> rule_select_;
   std::string schema_name_ = "results";
@@ -132,6 +143,7 @@ class Program {
   CLI::App* fix_ = nullptr;
   CLI::App* estimate_ = nullptr;
   CLI::App* prune_ = nullptr;
+  CLI::App* report_ = nullptr;
   CLI::App* explain_ = nullptr;
   CLI::App* rules_ = nullptr;
   CLI::App* schema_ = nullptr;
@@ -150,13 +162,15 @@ class Program {
   }
 
   void global() {
-    app_.add_option("-f,--format", global_.format, "Format on standard output: text, concise, json")
-        ->check(CLI::IsMember({"text", "concise", "json"}))
+    app_.add_option("-f,--format", global_.format,
+                    "Format on standard output: " + reports::format_names())
+        ->check(CLI::Validator(check_format, "FORMAT"))
         ->envname("CKPT_CHECK_FORMAT");
     app_.add_flag("--json", json_, "The same as --format json");
     app_.add_option("-o,--output", global_.output, "Write that format to FILE instead");
-    app_.add_option("--report", global_.reports,
-                    "Also write FORMAT=PATH; repeatable, - is standard output")
+    app_.add_option(
+            "--report", global_.reports,
+            "Also write FORMAT=PATH; repeatable, - is standard output; github needs no PATH")
         ->check(CLI::Validator(check_report, "FORMAT=PATH"));
     app_.add_flag("-q,--quiet", global_.quiet,
                   "Findings and verdict only; -qq: the exit code only");
@@ -321,6 +335,7 @@ class Program {
     if (rules_->parsed()) return run_rules_command(rule_select_, json_, rule_markdown_);
     if (schema_->parsed()) return print(std::string(reports::results_schema()));
     if (inspect_->parsed()) return run_inspect_command(global_, inspect_args_);
+    if (report_->parsed()) return run_report_command(global_, report_args_);
     Interrupt interrupt;
     if (check_->parsed()) return run_check_command(global_, check_args_, interrupt);
     if (fix_->parsed()) return run_fix_command(global_, fix_args_, interrupt);

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "reports/formats.h"
 #include "validator/cli/options.h"
 
 namespace ckpt::cli {
@@ -74,6 +75,33 @@ CLI::App* add_diff_command(CLI::App& app, DiffOptions& o) {
       "  ckpt-check diff ./MyModel-v1 ./MyModel-v2\n"
       "  ckpt-check diff ./MyModel-W4A16 ./MyModel-W4A16-fixed --deep --only tensors,values\n"
       "\nExit codes: 0 no difference; 1 differences; 2 one of them cannot be read.\n");
+  return c;
+}
+
+CLI::App* add_report_command(CLI::App& app, ReportArgs& args) {
+  CLI::App* c = app.add_subcommand("report", "Convert a results file (JSON) to another report");
+  c->add_option("RESULTS", args.results, "What --json or `--report json=FILE` wrote")->required();
+  c->add_option("--to", args.to, "The same as --format")
+      ->check(CLI::Validator(
+          [](const std::string& s) {
+            return reports::find_format(s) != nullptr ? "" : "one of " + reports::format_names();
+          },
+          "FORMAT"));
+  c->add_option("--table", args.table, "Table of the csv format")
+      ->check(CLI::IsMember(reports::table_names()));
+  c->add_option("--show", args.show, "Places shown per finding: a number or all");
+  std::string formats;
+  for (const reports::Format& f : reports::formats()) {
+    std::string name(f.name);
+    name.resize(13, ' ');
+    formats += "  " + name + std::string(f.purpose) + "\n";
+  }
+  c->footer("\nFormats:\n" + formats +
+            "\nExamples:\n"
+            "  ckpt-check report results.json -f sarif -o results.sarif\n"
+            "  ckpt-check report results.json -f csv --table experts -o experts.csv\n"
+            "\nExit codes: 0 written; 2 not a results file, or it does not hold what is asked "
+            "for.\n");
   return c;
 }
 

@@ -4,12 +4,14 @@
 #include <charconv>
 #include <cstdlib>
 #include <ctime>
+#include <fstream>
 #include <limits>
 
-#include "reports/reports.h"
+#include "reports/formats.h"
 #include "validator/base/file.h"
 #include "validator/base/text.h"
 #include "validator/cli/options.h"
+#include "validator/rules/rule.h"
 
 namespace ckpt::cli {
 namespace {
@@ -22,23 +24,11 @@ int combine(int a, int b) {
   return std::max(a, b);
 }
 
-std::string render(const std::vector<results::Results>& all, const std::string& format,
-                   const reports::TextOptions& text) {
-  std::string out;
-  if (format == "json" && all.size() != 1) {
-    out = "[\n";
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      std::string one = results::to_json(all[i]);
-      one.pop_back();
-      out += one + (i + 1 < all.size() ? ",\n" : "\n");
-    }
-    return out + "]\n";
-  }
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (i != 0 && format == "text") out += "\n";
-    out += format == "json"      ? results::to_json(all[i])
-           : format == "concise" ? reports::concise(all[i])
-                                 : reports::text(all[i], text);
+/// The catalogue as reports see it.
+std::vector<reports::RuleText> rule_texts() {
+  std::vector<reports::RuleText> out;
+  for (const rules::Rule* r : rules::all_rules()) {
+    out.push_back({r->code, r->name, r->severity, r->what, r->why, r->bad, r->good, r->fix});
   }
   return out;
 }
@@ -47,6 +37,36 @@ bool write_to(const std::string& path, const std::string& content) {
   const Result<void> done = path == "-" ? write_stdout(content) : write_file(path, content);
   if (!done) complain("cannot write the report: " + done.error().message);
   return done.has_value();
+}
+
+bool write_report(const std::string& path, std::string_view format,
+                  const std::vector<results::Results>& all, const reports::Options& options) {
+  const Result<std::string> content = reports::find_format(format)->render(all, options);
+  if (content) return write_to(path, *content);
+  complain(fmt::format("no {} report: {}", format, content.error().message));
+  return false;
+}
+
+/// GitHub shows what a step appends to the file that this variable names.
+bool append_summary(const std::vector<results::Results>& all, const reports::Options& options) {
+  const char* path = std::getenv("GITHUB_STEP_SUMMARY");
+  if (path == nullptr || *path == '\0') return true;
+  const Result<std::string> content = reports::render_markdown(all, options);
+  std::ofstream file(path, std::ios::binary | std::ios::app);
+  if (content) file << *content;
+  file.flush();
+  if (!file) complain("cannot append to the file that GITHUB_STEP_SUMMARY names");
+  return static_cast<bool>(file);
+}
+
+/// One `FORMAT=PATH`; without a path it goes to standard output.
+bool write_additional(const std::string& report, const std::vector<results::Results>& all,
+                      const reports::Options& options) {
+  const std::size_t eq = report.find('=');
+  const std::string format = report.substr(0, eq);
+  const std::string path = eq == std::string::npos ? "-" : report.substr(eq + 1);
+  const bool written = write_report(path, format, all, options);
+  return (format != "github" || append_summary(all, options)) && written;
 }
 
 }  // namespace
@@ -67,26 +87,36 @@ int deliver_text(const std::string& content, const GlobalOptions& global) {
   return write_to(global.output.empty() ? "-" : global.output, content) ? 0 : 2;
 }
 
+reports::Options report_options(const GlobalOptions& global, std::uint64_t show) {
+  static const std::vector<reports::RuleText> kRules = rule_texts();
+  reports::Options o;
+  o.text.show = show;
+  o.text.quiet = global.quiet > 0;
+  o.text.verbose = global.verbose;
+  o.rules = kRules;
+  return o;
+}
+
+bool deliver_reports(const std::vector<results::Results>& all, const GlobalOptions& global,
+                     reports::Options options) {
+  bool written = true;
+  for (const std::string& report : global.reports) {
+    written = write_additional(report, all, options) && written;
+  }
+  if (!global.output.empty()) {
+    return write_report(global.output, global.format, all, options) && written;
+  }
+  if (global.quiet >= 2) return written;
+  options.text.color = use_color(global.color_mode(), 1);
+  options.text.width = screen_width();
+  return write_report("-", global.format, all, options) && written;
+}
+
 int deliver(const std::vector<results::Results>& all, const GlobalOptions& global,
             std::uint64_t show) {
   int code = 0;
   for (const results::Results& r : all) code = combine(code, r.run.exit_code);
-  reports::TextOptions text;
-  text.show = show;
-  text.quiet = global.quiet > 0;
-  text.verbose = global.verbose;
-  bool written = true;
-  for (const std::string& report : global.reports) {
-    const std::size_t eq = report.find('=');
-    written = write_to(report.substr(eq + 1), render(all, report.substr(0, eq), text)) && written;
-  }
-  if (!global.output.empty()) {
-    written = write_to(global.output, render(all, global.format, text)) && written;
-  } else if (global.quiet < 2) {
-    text.color = use_color(global.color_mode(), 1);
-    text.width = screen_width();
-    written = write_to("-", render(all, global.format, text)) && written;
-  }
+  const bool written = deliver_reports(all, global, report_options(global, show));
   return written ? code : combine(code, 2);
 }
 

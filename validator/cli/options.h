@@ -11,6 +11,10 @@
 #include "validator/policy/apply.h"
 #include "validator/results/results.h"
 
+namespace ckpt::reports {
+struct Options;
+}
+
 namespace CLI {
 class App;
 }
@@ -20,9 +24,9 @@ namespace ckpt::cli {
 class Interrupt;
 
 struct GlobalOptions {
-  std::string format = "text";       ///< text, concise, json
+  std::string format = "text";       ///< one of reports::formats()
   std::string output;                ///< file instead of standard output
-  std::vector<std::string> reports;  ///< F=PATH
+  std::vector<std::string> reports;  ///< F=PATH, or F alone for standard output
   int quiet = 0;
   bool verbose = false;
   std::string color = "auto";
@@ -83,6 +87,17 @@ struct PruneVerifyArgs {
 [[nodiscard]] int run_prune_command(const GlobalOptions& global, const PruneVerifyArgs& args,
                                     Interrupt& interrupt);
 
+struct ReportArgs {
+  std::string results;
+  std::string to;  ///< the same as --format
+  std::string table = "findings";
+  std::string figure = "layers";
+  std::string show = "1";
+};
+
+[[nodiscard]] CLI::App* add_report_command(CLI::App& app, ReportArgs& args);
+[[nodiscard]] int run_report_command(GlobalOptions global, const ReportArgs& args);
+
 struct EstimateOptions {
   std::string target;
   std::vector<std::uint64_t> contexts;   ///< empty: 32,768 and the config's longest
@@ -130,6 +145,14 @@ struct FixArgs {
 [[nodiscard]] int run_explain_command(const std::vector<std::string>& codes, bool json);
 [[nodiscard]] int run_rules_command(const std::vector<std::string>& select, bool json,
                                     bool markdown);
+
+/// What the reports of this run need to know beside the results.
+[[nodiscard]] reports::Options report_options(const GlobalOptions& global, std::uint64_t show);
+
+/// Writes every report asked for; false when one could not be rendered or written, which has been
+/// said.
+[[nodiscard]] bool deliver_reports(const std::vector<results::Results>& results,
+                                   const GlobalOptions& global, reports::Options options);
 
 /// Renders `results` in every format asked for. Returns the exit code: the largest one of the
 /// results, or 2 when something could not be written.
