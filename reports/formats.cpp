@@ -35,7 +35,10 @@ constexpr Format kFormats[] = {
     {"codequality", "GitLab code quality", render_codequality},
     {"github", "annotations in a GitHub job's log", render_github},
     {"markdown", "a comment on a pull request", render_markdown},
+    {"card", "a block for the model card (--update)", render_card},
+    {"html", "one page to look at and to link to", render_html},
     {"csv", "a table (--table)", render_csv},
+    {"svg", "a figure (--figure)", render_svg},
 };
 
 }  // namespace

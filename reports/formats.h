@@ -60,6 +60,12 @@ struct Format {
 [[nodiscard]] Result<std::string> render_github(const ResultsList& all, const Options& options);
 [[nodiscard]] Result<std::string> render_markdown(const ResultsList& all, const Options& options);
 [[nodiscard]] Result<std::string> render_csv(const ResultsList& all, const Options& options);
+[[nodiscard]] Result<std::string> render_card(const ResultsList& all, const Options& options);
+[[nodiscard]] Result<std::string> render_html(const ResultsList& all, const Options& options);
+[[nodiscard]] Result<std::string> render_svg(const ResultsList& all, const Options& options);
+
+/// Figures of the svg format.
+[[nodiscard]] std::vector<std::string> figure_names();
 
 /// Tables of the csv format.
 [[nodiscard]] std::vector<std::string> table_names();

@@ -89,7 +89,15 @@ CLI::App* add_report_command(CLI::App& app, ReportArgs& args) {
           "FORMAT"));
   c->add_option("--table", args.table, "Table of the csv format")
       ->check(CLI::IsMember(reports::table_names()));
+  c->add_option("--figure", args.figure, "Figure of the svg format")
+      ->check(CLI::IsMember(reports::figure_names()));
   c->add_option("--show", args.show, "Places shown per finding: a number or all");
+  auto* update = c->add_option("--update", args.update,
+                               "Model card whose block (see -f card) is replaced, or added");
+  c->add_flag("--front-matter,--metadata", args.front_matter,
+              "With --update: our entry of model-index in the front matter, too")
+      ->needs(update);
+  c->add_flag("--diff", args.diff, "With --update: show the change, do not write")->needs(update);
   std::string formats;
   for (const reports::Format& f : reports::formats()) {
     std::string name(f.name);
@@ -100,6 +108,8 @@ CLI::App* add_report_command(CLI::App& app, ReportArgs& args) {
             "\nExamples:\n"
             "  ckpt-check report results.json -f sarif -o results.sarif\n"
             "  ckpt-check report results.json -f csv --table experts -o experts.csv\n"
+            "  ckpt-check report results.json -f svg --figure layers -o layers.svg\n"
+            "  ckpt-check report results.json --update README.md --front-matter\n"
             "\nExit codes: 0 written; 2 not a results file, or it does not hold what is asked "
             "for.\n");
   return c;

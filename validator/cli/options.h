@@ -93,6 +93,9 @@ struct ReportArgs {
   std::string table = "findings";
   std::string figure = "layers";
   std::string show = "1";
+  std::string update;  ///< model card whose block is replaced
+  bool front_matter = false;
+  bool diff = false;
 };
 
 [[nodiscard]] CLI::App* add_report_command(CLI::App& app, ReportArgs& args);
