@@ -70,6 +70,17 @@ std::string experts(const Results& r) {
   return out;
 }
 
+std::string costs(const Results& r) {
+  std::string out;
+  if (!r.metrics->attribution) return out;
+  for (const results::Cost& c : r.metrics->attribution->costs) {
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", csv(r.target.input), csv(c.kind), c.layer,
+                       c.expert, csv(c.module_class), value(c.kl), value(c.se), value(c.gain),
+                       c.bytes_reference, c.bytes_candidate);
+  }
+  return out;
+}
+
 std::string tokens(const Results& r) {
   std::string out;
   if (!r.metrics->over_text) return out;
@@ -124,6 +135,7 @@ constexpr Table kTables[] = {
      layers},
     {"experts", "target,layer,expert,tokens,error,saliency,output_norm,mean_gate,super_expert",
      experts},
+    {"costs", "target,kind,layer,expert,class,kl,se,gain,bytes_reference,bytes_candidate", costs},
     {"tokens",
      "target,sequence,position,kl,reference_token,reference_p,candidate_token,candidate_p,"
      "next_token,context",

@@ -151,7 +151,7 @@ std::string grid_image(const ExpertGrid& grid) {
 std::string experts_figure(const ExpertGrid& grid, ExpertValue value, SvgUse use) {
   const auto columns = static_cast<double>(grid.experts.size());
   const auto rows = static_cast<double>(grid.layers.size());
-  const double width = std::clamp(700 / columns, 0.2, 30.0);
+  const double width = std::max(700 / columns, 0.2);  // as wide as the other figures
   const double height = std::clamp(420 / rows, 4.0, 18.0);
   std::string body =
       fmt::format("<text x=\"4\" y=\"14\">{} by layer (down) and expert (across)</text>",

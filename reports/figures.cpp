@@ -75,6 +75,25 @@ std::string layers_figure(const Metrics& m, SvgUse use) {
   return plot.svg(use);
 }
 
+std::string cost_figure(const Metrics& m, SvgUse use) {
+  if (!m.attribution) return {};
+  std::vector<double> all;
+  std::vector<Plot::Point> points;
+  for (const results::Cost& c : m.attribution->costs) {
+    if (c.kind != "layer") continue;
+    all.push_back(c.kl);
+    points.push_back(
+        {static_cast<double>(c.layer), c.kl,
+         fmt::format("layer {}: {} nats, standard error {}", c.layer, number(c.kl), number(c.se))});
+  }
+  if (points.empty()) return {};
+  Plot plot("KL with one layer quantized", layer_axis(m),
+            {0, above(all, 1), false, "KL with only this layer quantized, nats", {}});
+  shade_full_attention(plot, m);
+  plot.line("cost", 3, points);
+  return plot.svg(use);
+}
+
 std::string routing_figure(const Metrics& m, SvgUse use) {
   double low = 1;
   for (const LayerMetrics& l : m.layers) {
@@ -113,15 +132,18 @@ std::string histogram_figure(const Metrics& m, SvgUse use) {
                          number(edges[i]), number(edges[i + 1])));
   }
   plot.marker(m.kl.median, "median");
-  plot.marker(m.kl.mean, "mean");
+  plot.marker(m.kl.mean, "mean", 1);
   return plot.svg(use);
 }
 
 std::string tokens_figure(const Metrics& m, SvgUse use) {
   if (!m.over_text || m.over_text->mean.empty()) return {};
   const results::OverText& o = *m.over_text;
-  constexpr double kFloor = 1e-6;
+  constexpr double kFloor = 1e-7;
+  double low = 1;
   double top = kFloor * 10;
+  for (const double v : o.mean) low = v > 0 ? std::min(low, v) : low;
+  low = std::max(kFloor, std::pow(10.0, std::floor(std::log10(low))));
   for (const double v : o.worst) top = std::isfinite(v) ? std::max(top, v) : top;
   for (const double v : o.mean) top = std::isfinite(v) ? std::max(top, v) : top;
   const auto stride = static_cast<double>(o.stride);
@@ -130,13 +152,13 @@ std::string tokens_figure(const Metrics& m, SvgUse use) {
              [](double v) {
                return v < 0 || v > 1e18 ? "?" : with_commas(static_cast<std::uint64_t>(v));
              }},
-            {kFloor, top * 1.2, true, "KL, nats (logarithmic)", {}});
+            {low, std::max(top, low * 10) * 1.2, true, "KL, nats (logarithmic)", {}});
   std::vector<Plot::Point> mean, worst;
   const auto points_of = [&](const std::vector<double>& values, std::string_view what) {
     std::vector<Plot::Point> out;
     for (std::size_t i = 0; i < values.size(); ++i) {
       const double x = (static_cast<double>(i) + 0.5) * stride;
-      out.push_back({x, values[i] < kFloor ? kFloor : values[i],
+      out.push_back({x, values[i] < low ? low : values[i],
                      fmt::format("position {:.0f}: {} {}", x, what, number(values[i]))});
     }
     return out;

@@ -14,6 +14,9 @@ namespace ckpt::reports {
 /// Local and propagated error of each layer; full-attention layers are shaded.
 [[nodiscard]] std::string layers_figure(const results::Metrics& m, SvgUse use);
 
+/// KL with only one layer quantized, by layer. Empty when costs were not measured.
+[[nodiscard]] std::string cost_figure(const results::Metrics& m, SvgUse use);
+
 /// Share of routed experts that are the reference's, by layer.
 [[nodiscard]] std::string routing_figure(const results::Metrics& m, SvgUse use);
 

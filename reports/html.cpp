@@ -93,7 +93,7 @@ std::string article(const PageInput& in) {
       in.prefix, lower, word, html(r.target.input), counts_text(r));
   out += identity(r) + incomplete(r);
   out += loaders(in) + page_findings(in) + page_distance(in) + page_layers(in);
-  out += page_experts(in) + page_over_text(in) + page_how(in);
+  out += page_recipe(in) + page_experts(in) + page_over_text(in) + page_how(in);
   return out + "</article>\n";
 }
 
@@ -109,6 +109,7 @@ std::string navigation(const std::string& body) {
                            {"findings", "Findings"},
                            {"distance", "Distance"},
                            {"layers", "Layers"},
+                           {"recipe", "Costs"},
                            {"experts", "Experts"},
                            {"text", "Over the text"},
                            {"how", "How"}}) {

@@ -184,6 +184,8 @@ std::string page_layers(const PageInput& in) {
   out += figure(layers_figure(m, SvgUse::page),
                 "Local: the layer alone, on the reference's inputs. Propagated: the hidden state "
                 "by then, everything before included.");
+  out += figure(cost_figure(m, SvgUse::page),
+                "What each layer alone costs: all others as the reference has them.");
   const std::string rows = layer_rows(in, m);
   const std::string body =
       m.experts.empty() ? table({"layer", "kind", "local error", "propagated", "hidden norm"}, rows)

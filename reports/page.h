@@ -30,6 +30,7 @@ struct PageInput {
 [[nodiscard]] std::string page_findings(const PageInput& in);
 [[nodiscard]] std::string page_distance(const PageInput& in);   ///< KL, agreement, gates
 [[nodiscard]] std::string page_layers(const PageInput& in);     ///< curve and table, range
+[[nodiscard]] std::string page_recipe(const PageInput& in);     ///< cost of each part, advice
 [[nodiscard]] std::string page_experts(const PageInput& in);    ///< heat maps, routing, saliency
 [[nodiscard]] std::string page_over_text(const PageInput& in);  ///< curve, histogram, worst tokens
 [[nodiscard]] std::string page_how(const PageInput& in);        ///< how each number was obtained

@@ -120,14 +120,14 @@ void Plot::band(double left, double right) {
                   kTop, at_x(right) - a, kHeight - kTop - kBottom);
 }
 
-void Plot::marker(double x, std::string_view name) {
+void Plot::marker(double x, std::string_view name, int row) {
   if (!drawable(x_, x)) return;
   const double a = at_x(x);
   const bool left = a > kWidth * 0.8;
   body_ += fmt::format(
       "<line class=\"mark\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>"
       "<text x=\"{3:.1f}\" y=\"{4}\"{5}>{6}</text>",
-      a, kTop, kHeight - kBottom, left ? a - 4 : a + 4, kTop + 12,
+      a, kTop, kHeight - kBottom, left ? a - 4 : a + 4, kTop + 12 + 15 * row,
       left ? " text-anchor=\"end\"" : "", xml(name));
 }
 

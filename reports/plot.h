@@ -41,8 +41,8 @@ class Plot {
   void bar(double left, double right, double y, int series, std::string_view tip);
   /// A shaded strip over the whole height.
   void band(double left, double right);
-  /// A vertical line with a name.
-  void marker(double x, std::string_view name);
+  /// A vertical line with a name, which stands `row` lines down.
+  void marker(double x, std::string_view name, int row = 0);
 
   [[nodiscard]] std::string svg(SvgUse use) const;
 

@@ -28,6 +28,7 @@ constexpr Figure kFigures[] = {
      [](const Metrics& m) {
        return m.layers.empty() ? std::string{} : layers_figure(m, SvgUse::file);
      }},
+    {"costs", [](const Metrics& m) { return cost_figure(m, SvgUse::file); }},
     {"experts", [](const Metrics& m) { return experts(m, ExpertValue::error); }},
     {"histogram", [](const Metrics& m) { return histogram_figure(m, SvgUse::file); }},
     {"routing",

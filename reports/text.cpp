@@ -223,6 +223,9 @@ std::string text(const Results& r, const TextOptions& o) {
   out += verdict_line(r, o);
   if (o.quiet) return out;
   for (const std::string& n : r.notes) out += fmt::format("\n  {}\n", wrap(n, 2, 2, o.width));
+  if (!r.kept_in.empty()) {
+    out += fmt::format("\n  {}\n", wrap("Kept in " + r.kept_in, 2, 2, o.width));
+  }
   out += next_steps(r, o);
   return out;
 }

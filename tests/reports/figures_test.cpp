@@ -38,6 +38,7 @@ TEST_CASE("every figure can be drawn from full results, as a file with its names
     CHECK(svg->find("nan") == std::string::npos);
     results::Results none = plain(0, 0);
     none.metrics->over_text.reset();
+    none.metrics->attribution.reset();
     CHECK(render_svg({none}, o).error().kind == ErrorKind::not_found);
   }
   Options o;

@@ -86,6 +86,24 @@ inline results::OverText sample_over_text(const FieldText& text) {
   return o;
 }
 
+inline results::Attribution sample_attribution(const FieldText& text) {
+  results::Attribution a;
+  a.layer_additivity = 1.05;
+  a.costs = {{"layer", 2, -1, "", 0.003, 1e-4, 0.0025, std::nullopt, 200, 50},
+             {"expert", 3, 7, text("module_class"), 0.001, 1e-5, std::nullopt, 0.0012, 20, 5}};
+  results::Advice advice;
+  advice.limit = 0.01;
+  advice.promotions = {{2, text("module_class"), 0.0025, 150, 0.0088}};
+  advice.extra_bytes = 150;
+  advice.predicted = 0.0088;
+  advice.measured = 0.0089;
+  advice.reaches = true;
+  advice.setting = text("setting");
+  advice.fragment = text("fragment");
+  a.advice = advice;
+  return a;
+}
+
 inline results::Metrics sample_metrics(const FieldText& text, int layers, int experts) {
   results::Metrics m;
   m.kl = m.kl_reverse = m.js = m.tv = sample_distribution(text);
@@ -126,6 +144,7 @@ inline results::Metrics sample_metrics(const FieldText& text, int layers, int ex
   }
   m.headroom = {{-1, "logits", 16.5, 16.9, 0, 0}, {2, text("point"), 70000, 70001, 1, 2}};
   m.over_text = sample_over_text(text);
+  m.attribution = sample_attribution(text);
   return m;
 }
 

@@ -50,6 +50,8 @@ TEST_CASE("every field arrives, not only what is printed again") {
   CHECK(r.metrics->kl.max == HUGE_VAL);
   CHECK(std::isnan(r.metrics->kl.percentiles.at("99.9")));
   CHECK(r.metrics->over_text->positions[0].context[1].text == "the token");
+  CHECK(r.metrics->attribution->costs[1].expert == 7);
+  CHECK(r.metrics->attribution->advice->promotions[0].predicted_kl == 0.0088);
   CHECK(r.how.seed == 5);
   CHECK(r.gates[1].value == 0.039);
   CHECK_FALSE(r.gates[1].lower.has_value());
@@ -62,6 +64,9 @@ TEST_CASE("escapes that were written stay as they are, controls that somebody ad
   const auto same = from_json(text);
   REQUIRE(same.has_value());
   CHECK(same->front().findings[0].message == R"(a\x1bb)");
+  r.metrics->attribution->advice->fragment = "{\n  \"a\": 1\n}\n";
+  CHECK(from_json(to_json(r))->front().metrics->attribution->advice->fragment ==
+        r.metrics->attribution->advice->fragment);
   const auto changed = from_json(edited(text, R"(a\\x1bb)", R"(a\u001b[2J\u202e\n)"));
   REQUIRE(changed.has_value());
   CHECK(changed->front().findings[0].message == R"(a\x1b[2J\u{202e}\x0a)");

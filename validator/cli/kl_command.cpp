@@ -79,9 +79,11 @@ void keep(Results& r) {
   const std::string path = folder + "/results.json";
   const Result<void> written = error ? fail(ErrorKind::io, errno_text(error.value()))
                                      : write_file(path, results::to_json(r));
-  r.notes.push_back(
-      written ? fmt::format("Kept in {}", shown(path, 1000))
-              : fmt::format("The results could not be kept: {}", written.error().message));
+  if (written) {
+    r.kept_in = shown(path, 1000);
+  } else {
+    r.notes.push_back(fmt::format("The results could not be kept: {}", written.error().message));
+  }
 }
 
 forward::Mode mode_of(const std::string& text) {

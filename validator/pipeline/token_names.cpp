@@ -1,5 +1,7 @@
 #include "validator/pipeline/token_names.h"
 
+#include <algorithm>
+
 #include "validator/base/text.h"
 #include "validator/tokenizer/tokenizer.h"
 
@@ -13,6 +15,14 @@ class Names {
   Names(const tokenizer::Tokenizer& tokenizer, const TokenSet& tokens)
       : tokenizer_(tokenizer), tokens_(tokens) {}
 
+  /// The bytes of the token at a place of the text; empty beyond its end.
+  [[nodiscard]] std::string bytes_at(std::uint64_t sequence, std::uint64_t position) const {
+    if (sequence >= tokens_.sequences.size()) return {};
+    const auto& s = tokens_.sequences[sequence];
+    if (position >= s.size() || s[position] < 0) return {};
+    return tokenizer_.token_bytes(static_cast<std::uint32_t>(s[position]));
+  }
+
   [[nodiscard]] std::string of(std::int64_t id) const {
     return id < 0 ? std::string{}
                   : shown(tokenizer_.token_bytes(static_cast<std::uint32_t>(id)), kTokenChars);
@@ -20,9 +30,7 @@ class Names {
 
   /// The token at a place of the text; empty beyond its end.
   [[nodiscard]] std::string at(std::uint64_t sequence, std::uint64_t position) const {
-    if (sequence >= tokens_.sequences.size()) return {};
-    const auto& s = tokens_.sequences[sequence];
-    return position < s.size() ? of(s[position]) : std::string{};
+    return shown(bytes_at(sequence, position), kTokenChars);
   }
 
  private:
@@ -30,14 +38,35 @@ class Names {
   const TokenSet& tokens_;
 };
 
+/// Bytes at the end of `text` that begin a character and do not end it.
+std::size_t unfinished(std::string_view text) {
+  for (std::size_t n = 1; n <= std::min<std::size_t>(3, text.size()); ++n) {
+    const auto c = static_cast<unsigned char>(text[text.size() - n]);
+    if (c < 0x80) return 0;
+    if (c < 0xC0) continue;
+    const std::size_t length = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
+    return length > n ? n : 0;
+  }
+  return 0;
+}
+
+/// Tokens may cut a character: its bytes move to the token that ends it, where they can be read.
+void name_context(const Names& names, results::WorstPosition& w) {
+  const std::uint64_t first = w.position + 1 - w.context.size();
+  std::string bytes;
+  for (std::size_t i = 0; i < w.context.size(); ++i) {
+    bytes += names.bytes_at(w.sequence, first + i);
+    const std::size_t kept = i + 1 < w.context.size() ? unfinished(bytes) : 0;
+    w.context[i].text = shown(std::string_view(bytes).substr(0, bytes.size() - kept), kTokenChars);
+    bytes.erase(0, bytes.size() - kept);
+  }
+}
+
 void name_position(const Names& names, results::WorstPosition& w) {
   w.reference_token = names.of(w.reference_id);
   w.candidate_token = names.of(w.candidate_id);
   w.next_token = names.at(w.sequence, w.position + 1);
-  const std::uint64_t first = w.position + 1 - w.context.size();
-  for (std::size_t i = 0; i < w.context.size(); ++i) {
-    w.context[i].text = names.at(w.sequence, first + i);
-  }
+  name_context(names, w);
 }
 
 }  // namespace

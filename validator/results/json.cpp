@@ -141,7 +141,8 @@ Json experts_json(const Metrics& m) {
                        {"saliency", number(e.saliency)},
                        {"output_norm", number(e.output_norm)},
                        {"mean_gate", number(e.mean_gate)},
-                       {"super_expert", e.super_expert}});
+                       {"super_expert", e.super_expert},
+                       {"error_share", number(e.error_share)}});
   }
   return experts;
 }
@@ -205,6 +206,51 @@ Json over_text_json(const OverText& o) {
           {"positions", std::move(positions)}};
 }
 
+Json costs_json(const Attribution& a) {
+  Json costs = Json::array();
+  for (const Cost& c : a.costs) {
+    Json j = {{"kind", c.kind}, {"layer", c.layer}};
+    if (c.expert >= 0) j["expert"] = c.expert;
+    if (!c.module_class.empty()) j["class"] = c.module_class;
+    j["kl"] = number(c.kl);
+    j["se"] = number(c.se);
+    j["gain"] = optional_number(c.gain);
+    if (c.guess) j["guess"] = number(*c.guess);
+    j["bytes_reference"] = c.bytes_reference;
+    j["bytes_candidate"] = c.bytes_candidate;
+    costs.push_back(std::move(j));
+  }
+  return costs;
+}
+
+Json advice_json(const std::optional<Advice>& a) {
+  if (!a) return nullptr;
+  Json promotions = Json::array();
+  for (const Promotion& p : a->promotions) {
+    promotions.push_back({{"layer", p.layer},
+                          {"class", p.module_class},
+                          {"gain", number(p.gain)},
+                          {"extra_bytes", p.extra_bytes},
+                          {"predicted_kl", number(p.predicted_kl)}});
+  }
+  return {{"limit", number(a->limit)},
+          {"promotions", std::move(promotions)},
+          {"extra_bytes", a->extra_bytes},
+          {"predicted", number(a->predicted)},
+          {"measured", optional_number(a->measured)},
+          {"reaches", a->reaches},
+          {"setting", a->setting},
+          {"fragment", a->fragment}};
+}
+
+Json attribution_json(const Attribution& a) {
+  return {{"control", number(a.control)},
+          {"layer_additivity", optional_number(a.layer_additivity)},
+          {"class_additivity", optional_number(a.class_additivity)},
+          {"costs", costs_json(a)},
+          {"advice", advice_json(a.advice)}};
+}
+
 Json how_json(const How& h) {
   return {{"reference", h.reference},
           {"text", h.text},
@@ -238,6 +284,7 @@ Json metrics_json(const Results& r) {
   j["experts"] = experts_json(m);
   j["headroom"] = headroom_json(m);
   if (m.over_text) j["over_text"] = over_text_json(*m.over_text);
+  if (m.attribution) j["attribution"] = attribution_json(*m.attribution);
   j["how"] = how_json(r.how);
   return j;
 }

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "validator/base/json.h"
 #include "validator/base/text.h"
+#include "validator/results/reader.h"
 #include "validator/results/results.h"
 
 namespace ckpt::results {
@@ -13,160 +12,6 @@ namespace {
 
 using json::Kind;
 using json::Value;
-
-/// Reads members of one object. The first value of a wrong kind is kept as the error of the whole
-/// document; after it everything reads as absent. What is absent or null leaves its target alone.
-class Reader {
- public:
-  Reader(Value object, std::string* error) : object_(object), error_(error) {
-    if (object && !object.is(Kind::object) && !object.is(Kind::null)) {
-      complain(object, "an object");
-    }
-  }
-
-  [[nodiscard]] Reader at(std::string_view key) const { return {find(key), error_}; }
-
-  /// Text that passed shown() when it was written.
-  void get(std::string_view key, std::string& out) const {
-    if (const Value v = find(key)) take(v, out);
-  }
-
-  /// Text of a file, which whoever shows it escapes.
-  void get_raw(std::string_view key, std::string& out) const {
-    const Value v = find(key);
-    if (v && expect(v, Kind::string, "a string")) out = std::string(*v.string());
-  }
-
-  void get(std::string_view key, bool& out) const {
-    const Value v = find(key);
-    if (v && expect(v, Kind::boolean, "true or false")) out = *v.boolean();
-  }
-
-  void get(std::string_view key, double& out) const {
-    if (const Value v = find(key)) take(v, out);
-  }
-
-  void get(std::string_view key, std::optional<double>& out) const {
-    if (const Value v = find(key)) take(v, out.emplace());
-  }
-
-  void get(std::string_view key, std::uint64_t& out) const {
-    if (const Value v = find(key)) take(v, out);
-  }
-
-  void get(std::string_view key, std::uint32_t& out) const { get_within(key, out); }
-
-  void get(std::string_view key, int& out) const { get_within(key, out); }
-
-  void get(std::string_view key, std::int64_t& out) const { get_within(key, out); }
-
-  void get(std::string_view key, std::optional<std::uint64_t>& out) const {
-    if (const Value v = find(key)) take(v, out.emplace());
-  }
-
-  void get(std::string_view key, std::array<double, 2>& out) const {
-    std::vector<double> values;
-    get(key, values);
-    if (values.size() == 2) out = {values[0], values[1]};
-  }
-
-  template <class T>
-  void get(std::string_view key, std::vector<T>& out) const {
-    each_value(key, [&](Value v) { take(v, out.emplace_back()); });
-  }
-
-  void get(std::string_view key, std::map<std::string, double>& out) const {
-    const Value v = find(key);
-    if (!v || !expect(v, Kind::object, "an object")) return;
-    v.each_member([&](const json::Member& m) { take(m.value, out[shown_again(m.name)]); });
-  }
-
-  template <class Enum>
-  void get(std::string_view key, Enum& out,
-           std::optional<Enum> (*named)(std::string_view name)) const {
-    std::string name;
-    get(key, name);
-    if (name.empty()) return;
-    if (const auto value = named(name)) {
-      out = *value;
-    } else {
-      complain(find(key), fmt::format("a known {}", key));
-    }
-  }
-
-  /// Calls `read(Reader, T&)` for each element of an array of objects.
-  template <class T>
-  void list(std::string_view key, std::vector<T>& out, void (*read)(const Reader&, T&)) const {
-    each_value(key, [&](Value v) { read(Reader(v, error_), out.emplace_back()); });
-  }
-
-  /// Calls `read(Reader, T&)` when the object is there.
-  template <class T>
-  void optional(std::string_view key, std::optional<T>& out,
-                void (*read)(const Reader&, T&)) const {
-    if (const Value v = find(key)) read(Reader(v, error_), out.emplace());
-  }
-
- private:
-  Value object_;
-  std::string* error_;
-
-  /// Absent when it is null, too, and after an error.
-  [[nodiscard]] Value find(std::string_view key) const {
-    const Value v = error_->empty() ? object_.find(key) : Value();
-    return v && !v.is(Kind::null) ? v : Value();
-  }
-
-  void complain(Value v, std::string_view wanted) const {
-    if (!error_->empty()) return;
-    const json::Position p = v.position();
-    *error_ = fmt::format("line {} column {}: {} where {} belongs", p.line, p.column,
-                          json::kind_name(v.kind()), wanted);
-  }
-
-  [[nodiscard]] bool expect(Value v, Kind kind, std::string_view wanted) const {
-    if (!v.is(kind)) complain(v, wanted);
-    return v.is(kind);
-  }
-
-  template <class Visit>
-  void each_value(std::string_view key, Visit&& visit) const {
-    const Value v = find(key);
-    if (v && expect(v, Kind::array, "an array")) v.each(visit);
-  }
-
-  void take(Value v, std::string& out) const {
-    if (expect(v, Kind::string, "a string")) out = shown_again(*v.string());
-  }
-
-  void take(Value v, std::uint64_t& out) const {
-    const auto n = v.unsigned_integer();
-    if (!n) return complain(v, "a count");
-    out = *n;
-  }
-
-  void take(Value v, double& out) const {
-    const auto word = v.string();
-    if (word == "NaN") {
-      out = std::nan("");
-    } else if (word == "Infinity" || word == "-Infinity") {
-      out = word == "Infinity" ? HUGE_VAL : -HUGE_VAL;
-    } else if (const auto n = v.number()) {
-      out = *n;
-    } else {
-      complain(v, "a number");
-    }
-  }
-
-  template <class Integer>
-  void get_within(std::string_view key, Integer& out) const {
-    const Value v = find(key);
-    if (!v) return;
-    const auto n = v.integer();
-    if (!n || !std::in_range<Integer>(*n)) return complain(v, "an integer in range");
-    out = static_cast<Integer>(*n);
-  }
-};
 
 void read_incomplete(const Reader& j, Incomplete& i) {
   j.get("what", i.what);
@@ -329,6 +174,7 @@ void read_expert(const Reader& j, ExpertMetrics& e) {
   j.get("output_norm", e.output_norm);
   j.get("mean_gate", e.mean_gate);
   j.get("super_expert", e.super_expert);
+  j.get("error_share", e.error_share);
 }
 
 void read_headroom(const Reader& j, Headroom& h) {
@@ -380,6 +226,46 @@ void read_over_text(const Reader& j, OverText& o) {
   j.list("positions", o.positions, read_position);
 }
 
+void read_cost(const Reader& j, Cost& c) {
+  j.get("kind", c.kind);
+  j.get("layer", c.layer);
+  j.get("expert", c.expert);
+  j.get("class", c.module_class);
+  j.get("kl", c.kl);
+  j.get("se", c.se);
+  j.get("gain", c.gain);
+  j.get("guess", c.guess);
+  j.get("bytes_reference", c.bytes_reference);
+  j.get("bytes_candidate", c.bytes_candidate);
+}
+
+void read_promotion(const Reader& j, Promotion& p) {
+  j.get("layer", p.layer);
+  j.get("class", p.module_class);
+  j.get("gain", p.gain);
+  j.get("extra_bytes", p.extra_bytes);
+  j.get("predicted_kl", p.predicted_kl);
+}
+
+void read_advice(const Reader& j, Advice& a) {
+  j.get("limit", a.limit);
+  j.list("promotions", a.promotions, read_promotion);
+  j.get("extra_bytes", a.extra_bytes);
+  j.get("predicted", a.predicted);
+  j.get("measured", a.measured);
+  j.get("reaches", a.reaches);
+  j.get("setting", a.setting);
+  j.get_lines("fragment", a.fragment);
+}
+
+void read_attribution(const Reader& j, Attribution& a) {
+  j.get("control", a.control);
+  j.get("layer_additivity", a.layer_additivity);
+  j.get("class_additivity", a.class_additivity);
+  j.list("costs", a.costs, read_cost);
+  j.optional("advice", a.advice, read_advice);
+}
+
 void read_metrics(const Reader& j, Metrics& m) {
   read_distribution(j.at("kl"), m.kl);
   read_distribution(j.at("kl_reverse"), m.kl_reverse);
@@ -399,6 +285,7 @@ void read_metrics(const Reader& j, Metrics& m) {
   j.list("experts", m.experts, read_expert);
   j.list("headroom", m.headroom, read_headroom);
   j.optional("over_text", m.over_text, read_over_text);
+  j.optional("attribution", m.attribution, read_attribution);
 }
 
 void read_how(const Reader& j, How& h) {

@@ -345,6 +345,7 @@ struct Results {
   std::optional<Metrics> metrics;
   How how;
   std::vector<std::string> notes;
+  std::string kept_in;  ///< where a long run was kept; for the screen alone, a path is private
 
   [[nodiscard]] std::uint64_t count(Severity severity) const;  ///< of the new findings
   [[nodiscard]] std::uint64_t count(std::string_view status) const;
