@@ -171,28 +171,36 @@ Result<std::string> add_entry(const FrontMatter& f, std::size_t key, const Resul
   return with_lines(f, last, last, model_index_entry(r, indent));
 }
 
+/// Where `marker` is a line of its own: inside one it may be text of a checkpoint.
+std::vector<std::size_t> own_lines(std::string_view card, std::string_view marker) {
+  std::vector<std::size_t> out;
+  for (std::size_t at = 0; (at = card.find(marker, at)) != std::string_view::npos; ++at) {
+    const std::string_view after = card.substr(at + marker.size());
+    const bool begins = at == 0 || card[at - 1] == '\n';
+    if (begins && (after.empty() || after.starts_with('\n') || after.starts_with("\r\n"))) {
+      out.push_back(at);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::string> update_card(std::string_view card, std::string_view block) {
-  const std::size_t begin = card.find(kBegin);
-  if (begin == std::string_view::npos) {
-    if (card.find(kEnd) != std::string_view::npos) {
-      return fail(ErrorKind::format, fmt::format("the card has `{}` without its begin", kEnd));
-    }
+  const std::vector<std::size_t> begins = own_lines(card, kBegin);
+  const std::vector<std::size_t> ends = own_lines(card, kEnd);
+  if (begins.empty() && ends.empty()) {
     const std::string_view gap = card.empty() ? "" : card.ends_with('\n') ? "\n" : "\n\n";
     return fmt::format("{}{}{}", card, gap, block);
   }
-  std::size_t end = card.find(kEnd, begin);
-  if (end == std::string_view::npos) {
-    return fail(ErrorKind::format, fmt::format("the card has `{}` without its end", kBegin));
+  if (begins.size() != 1 || ends.size() != 1 || ends[0] < begins[0]) {
+    return fail(ErrorKind::format, fmt::format("the card needs one line `{}` and after it one line "
+                                               "`{}`, or neither",
+                                               kBegin, kEnd));
   }
-  end += kEnd.size();
-  if (card.find(kBegin, begin + 1) != std::string_view::npos) {
-    return fail(ErrorKind::format, fmt::format("the card has `{}` twice", kBegin));
-  }
-  const bool at_line_end = block.ends_with('\n') && card.substr(end).starts_with('\n');
-  if (at_line_end) block.remove_suffix(1);
-  return fmt::format("{}{}{}", card.substr(0, begin), block, card.substr(end));
+  const std::string_view after = card.substr(ends[0] + kEnd.size());
+  if (block.ends_with('\n') && !after.empty()) block.remove_suffix(1);
+  return fmt::format("{}{}{}", card.substr(0, begins[0]), block, after);
 }
 
 Result<std::string> update_front_matter(std::string_view card, const Results& r) {

@@ -88,12 +88,13 @@ std::string heat_map(const ExpertGrid& g, ExpertValue value) {
     bytes += static_cast<char>(bits >> 8);
   }
   constexpr std::string_view kKinds[] = {"error", "tokens", "saliency"};
-  // The browser scales the picture to the page's width; these set its proportions.
-  const std::size_t height = std::clamp<std::size_t>(g.layers.size() * 7, 120, 480);
+  // A cell is a pixel; the page stretches it, about seven pixels down, in steps that its style
+  // knows.
+  const std::size_t height = std::clamp<std::size_t>((g.layers.size() * 7 + 30) / 60, 2, 8);
   return fmt::format(
       "<figure><div class=\"map\" data-kind=\"{}\" data-layers=\"{}\" data-experts=\"{}\" "
-      "data-values=\"{}\"><img alt=\"{} of {} layers (down) by {} experts (across)\" width=\"960\" "
-      "height=\"{}\" src=\"{}\"></div><figcaption>{}, layers down, experts across. <span "
+      "data-values=\"{}\"><img alt=\"{} of {} layers (down) by {} experts (across)\" class=\"h{}\" "
+      "src=\"{}\"></div><figcaption>{}, layers down, experts across. <span "
       "class=\"scale\"></span> 0 to {}; hatched: never routed to.</figcaption></figure>\n",
       kKinds[static_cast<std::size_t>(value)], joined(g.layers), joined(g.experts), base64(bytes),
       expert_value_name(value), g.layers.size(), g.experts.size(), height, grid_image(g),

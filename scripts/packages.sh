@@ -8,6 +8,7 @@ build_packages=(
 )
 test_packages=(python3)
 optional_test_packages=(clang-format clang-tidy)
+full_test_packages=(python3-venv chromium)
 
 # missing PACKAGE...: those that are not installed, one per line.
 missing() {
@@ -45,6 +46,18 @@ need_packages() {
   local install=("${apt[@]}" install -y --no-install-recommends "${absent[@]}")
   # The package lists may be absent or old: update only when a first try fails.
   "${install[@]}" >/dev/null 2>&1 || { "${apt[@]}" update && "${install[@]}" >/dev/null; }
+}
+
+# make_readers DIR: a Python environment with the readers of our reports, made anew when their list
+# has changed.
+make_readers() {
+  local list=tests/readers/requirements.txt
+  cmp -s "$list" "$1/complete" && return 0
+  echo "Installing the readers of reports into $1" >&2
+  rm -rf "$1"
+  python3 -m venv "$1"
+  "$1/bin/pip" install --quiet --requirement "$list"
+  cp "$list" "$1/complete"
 }
 
 # build PRESET TARGET...: configures and builds below build/PRESET; the log is shown on failure.

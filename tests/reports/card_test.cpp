@@ -38,11 +38,17 @@ TEST_CASE("the block goes to the end, later into its own place, and nothing else
 }
 
 TEST_CASE("markers that do not fit are an error, not a guess") {
-  for (const std::string& card :
-       {"x" + kBegin + "y", "x" + kEnd, kEnd + kBegin, kBegin + kBegin + kEnd}) {
+  const std::string b = kBegin + "\n";
+  const std::string e = kEnd + "\n";
+  for (const std::string& card : {b + "y", "x\n" + e, e + b, b + b + e, b + e + e}) {
     CAPTURE(card);
     CHECK(update_card(card, "block").error().kind == ErrorKind::format);
   }
+}
+
+TEST_CASE("a marker inside a line is text") {
+  const std::string card = "---\nname: \"a " + kEnd + "\"\n---\n" + kBegin + " b\n";
+  CHECK(*update_card(card, "block\n") == card + "\nblock\n");
 }
 
 TEST_CASE("hostile text cannot end the block") {
