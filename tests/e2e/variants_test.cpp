@@ -9,6 +9,7 @@
 #include "validator/base/bytes.h"
 #include "validator/container/checkpoint.h"
 #include "validator/container/writer.h"
+#include "validator/metrics/collector.h"
 
 namespace ckpt::e2e {
 
@@ -114,11 +115,11 @@ TEST_CASE("controls are exactly the stream they follow, and full swaps exactly t
   for (const auto mode : {forward::Mode::fp32, forward::Mode::bf16}) {
     const pipeline::KlOutcome out =
         measure(model(kA.reference), model(kA.candidate), variants, mode);
-    REQUIRE(out.variant_kl.size() == 4);
-    CHECK(all_zero(out.variant_kl[0]));
-    CHECK(out.variant_kl[1] == out.kl);
-    CHECK(out.variant_kl[2] == out.kl);
-    CHECK(all_zero(out.variant_kl[3]));
+    REQUIRE(out.record.variant_kl.size() == 4);
+    CHECK(all_zero(out.record.variant_kl[0]));
+    CHECK(out.record.variant_kl[1] == metrics::kl_of(out.record));
+    CHECK(out.record.variant_kl[2] == metrics::kl_of(out.record));
+    CHECK(all_zero(out.record.variant_kl[3]));
   }
 }
 
@@ -130,8 +131,8 @@ TEST_CASE("a variant of one layer is the checkpoint with that layer quantized, t
     const pipeline::KlOutcome hybrid = measure(model(kA.reference), folder.path(), {});
     const Variant one[] = {{Stream::reference, {ModulePick{.layer = layer}}}};
     const pipeline::KlOutcome out = measure(model(kA.reference), model(kA.candidate), one);
-    REQUIRE(out.variant_kl.size() == 1);
-    CHECK(out.variant_kl[0] == hybrid.kl);
+    REQUIRE(out.record.variant_kl.size() == 1);
+    CHECK(out.record.variant_kl[0] == metrics::kl_of(hybrid.record));
     CHECK(hybrid.metrics.kl.mean > 0);
   }
 }
@@ -155,19 +156,19 @@ TEST_CASE("classes and single experts are picked alone, and threads change no bi
       measure(model(kA.reference), model(kA.candidate), variants, forward::Mode::fp32, 1);
   const pipeline::KlOutcome three =
       measure(model(kA.reference), model(kA.candidate), variants, forward::Mode::fp32, 3);
-  CHECK(one.variant_kl == three.variant_kl);
+  CHECK(one.record.variant_kl == three.record.variant_kl);
   const auto mean = [&](std::size_t v) {
     double sum = 0;
-    for (const double x : one.variant_kl[v]) sum += x;
-    return sum / static_cast<double>(one.variant_kl[v].size());
+    for (const double x : one.record.variant_kl[v]) sum += x;
+    return sum / static_cast<double>(one.record.variant_kl[v].size());
   };
   for (const std::size_t v : {0U, 1U, 2U, 3U, 6U}) {
     CAPTURE(v);
     CHECK(mean(v) > 0);
     CHECK(mean(v) < one.metrics.kl.mean);
   }
-  CHECK(all_zero(one.variant_kl[4]));
-  CHECK(all_zero(one.variant_kl[5]));
+  CHECK(all_zero(one.record.variant_kl[4]));
+  CHECK(all_zero(one.record.variant_kl[5]));
   CHECK(mean(6) < mean(2));
   CHECK(mean(7) < one.metrics.kl.mean);
 }

@@ -83,8 +83,9 @@ TEST_CASE("collector: router overlap, saliency, expert error and super experts b
   config::TextConfig config;
   config.num_hidden_layers = 1;
   config.layer_types = {config::LayerType::full_attention};
-  const std::vector<std::vector<std::int32_t>> sequences{{1, 2}};
-  Collector collector(config, sequences, nullptr);
+  Record record;
+  record.lengths = {2};
+  Collector collector(record, nullptr);
   const std::vector<std::int32_t> reference{0, 1, 2, 3};
   const std::vector<std::int32_t> local{0, 1, 2, 3};
   const std::vector<std::int32_t> candidate{1, 0, 2, 1};
@@ -110,12 +111,11 @@ TEST_CASE("collector: router overlap, saliency, expert error and super experts b
   kernels::Divergence last = d;
   last.kl = kNan;
   collector.on_positions(0, std::vector{d, last});
-  forward::Taps taps;
   kernels::Range range;
   range.max_abs = 7;
   range.nonfinite = 2;
-  taps.merge({0, forward::Point::expert_out}, forward::Stream::candidate, range, 1);
-  const results::Metrics m = collector.finish(taps);
+  record.taps.merge({0, forward::Point::expert_out}, forward::Stream::candidate, range, 1);
+  const results::Metrics m = metrics_of(record, config);
 
   REQUIRE(m.layers.size() == 1);
   CHECK(m.layers[0].router_overlap == 0.75);

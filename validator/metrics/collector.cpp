@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "validator/metrics/distribution.h"
+#include "validator/metrics/over_text.h"
 
 namespace ckpt::metrics {
 
@@ -45,23 +46,17 @@ double correlation(std::span<const double> x, std::span<const double> y) {
 
 }  // namespace
 
-Collector::Collector(const config::TextConfig& config,
-                     const std::vector<std::vector<std::int32_t>>& sequences,
-                     forward::Observer* next)
-    : config_(config), next_(next) {
-  for (const auto& sequence : sequences) lengths_.push_back(sequence.size());
-}
-
 void Collector::on_routing(int layer, const forward::LayerRouting& r) {
   if (next_ != nullptr) next_->on_routing(layer, r);
-  LayerSums& s = layers_[layer];
+  LayerSums& s = record_.layers[layer];
   s.top_k = r.top_k;
   const auto k = static_cast<std::size_t>(r.top_k);
   for (std::size_t t = 0; t < r.margins_reference.size(); ++t) {
     const auto reference = r.ids_reference.subspan(t * k, k);
     const std::int64_t along = shared_ids(reference, r.ids_candidate.subspan(t * k, k));
-    s.overlap += static_cast<double>(along);
-    s.overlap_local += static_cast<double>(shared_ids(reference, r.ids_local.subspan(t * k, k)));
+    s.overlap += static_cast<std::uint64_t>(along);
+    s.overlap_local +=
+        static_cast<std::uint64_t>(shared_ids(reference, r.ids_local.subspan(t * k, k)));
     s.same_set += along == r.top_k ? 1U : 0U;
     s.ties += r.margins_reference[t] == 0 ? 1U : 0U;
     ++s.tokens;
@@ -70,7 +65,7 @@ void Collector::on_routing(int layer, const forward::LayerRouting& r) {
 
 void Collector::on_expert(int layer, int expert, const forward::ExpertSquares& e) {
   if (next_ != nullptr) next_->on_expert(layer, expert, e);
-  ExpertSums& s = experts_[{layer, expert}];
+  ExpertSums& s = record_.experts[{layer, expert}];
   s.tokens += e.tokens.size();
   for (std::size_t i = 0; i < e.tokens.size(); ++i) {
     const double norm = std::sqrt(e.output[i]);
@@ -86,7 +81,7 @@ void Collector::on_expert(int layer, int expert, const forward::ExpertSquares& e
 
 void Collector::on_layer(int layer, const forward::LayerSquares& q) {
   if (next_ != nullptr) next_->on_layer(layer, q);
-  LayerSums& s = layers_[layer];
+  LayerSums& s = record_.layers[layer];
   for (std::size_t t = 0; t < q.difference.size(); ++t) {
     s.hidden_reference += q.hidden_reference[t];
     s.difference += q.difference[t];
@@ -97,28 +92,14 @@ void Collector::on_layer(int layer, const forward::LayerSquares& q) {
 
 void Collector::on_positions(std::int64_t first, std::span<const kernels::Divergence> positions) {
   if (next_ != nullptr) next_->on_positions(first, positions);
-  worst_.add(positions);
-  for (const kernels::Divergence& d : positions) {
-    kl_.push_back(d.kl);
-    kl_reverse_.push_back(d.kl_reverse);
-    js_.push_back(d.js);
-    tv_.push_back(d.tv);
-    if (!std::isfinite(d.kl)) continue;
-    ++compared_;
-    const bool same = d.argmax_reference == d.argmax_candidate;
-    same_top_ += same ? 1U : 0U;
-    confident_flips_ += !same && d.confidence >= kConfident ? 1U : 0U;
-    if (std::isnan(d.label_reference)) continue;  // nothing follows: the sequence ends here
-    nll_reference_.push_back(d.lse_reference - double{d.label_reference});
-    nll_candidate_.push_back(d.lse_candidate - double{d.label_candidate});
-    delta_p_.push_back(std::exp(-nll_candidate_.back()) - std::exp(-nll_reference_.back()));
-  }
+  record_.positions.insert(record_.positions.end(), positions.begin(), positions.end());
 }
 
 void Collector::on_variant(std::size_t variant, std::span<const kernels::Divergence> positions) {
   if (next_ != nullptr) next_->on_variant(variant, positions);
-  if (variant >= variant_kl_.size()) variant_kl_.resize(variant + 1);
-  for (const kernels::Divergence& d : positions) variant_kl_[variant].push_back(d.kl);
+  auto& all = record_.variant_kl;
+  if (variant >= all.size()) all.resize(variant + 1);
+  for (const kernels::Divergence& d : positions) all[variant].push_back(d.kl);
 }
 
 Result<void> Collector::on_logits(std::int64_t first, kernels::Ops& ops,
@@ -127,125 +108,184 @@ Result<void> Collector::on_logits(std::int64_t first, kernels::Ops& ops,
   return next_->on_logits(first, ops, reference, candidate);
 }
 
-Collector::Place Collector::place_of(std::int64_t token) const {
-  Place p{0, static_cast<std::uint64_t>(std::max<std::int64_t>(token, 0))};
-  while (p.sequence + 1 < lengths_.size() && p.position >= lengths_[p.sequence]) {
-    p.position -= lengths_[p.sequence++];
+namespace {
+
+/// Turns a record into metrics, a part at a time.
+class Finish {
+ public:
+  Finish(const Record& record, const config::TextConfig& config)
+      : record_(record), config_(config) {}
+
+  results::Metrics run() const {
+    results::Metrics m;
+    const std::vector<double> kl = each([](const auto& d) { return d.kl; });
+    m.kl = summarize(kl, record_.lengths);
+    m.kl_reverse = summarize(each([](const auto& d) { return d.kl_reverse; }), record_.lengths);
+    m.js = summarize(each([](const auto& d) { return d.js; }), record_.lengths);
+    m.tv = summarize(each([](const auto& d) { return d.tv; }), record_.lengths);
+    add_predictions(m);
+    add_layers(m);
+    add_experts(m);
+    add_taps(m);
+    WorstPositions worst;
+    worst.add(record_.positions);
+    m.over_text = worst.finish(kl, record_.lengths);
+    return m;
   }
-  return p;
-}
 
-void Collector::add_predictions(results::Metrics& m) const {
-  const auto compared = static_cast<double>(compared_);
-  m.top1 = static_cast<double>(same_top_) / compared;
-  m.confident_flips = static_cast<double>(confident_flips_) / compared;
-  m.perplexity_reference = std::exp(mean_of(nll_reference_));
-  m.perplexity_candidate = std::exp(mean_of(nll_candidate_));
-  m.nll_correlation = correlation(nll_reference_, nll_candidate_);
-  m.delta_p_mean = mean_of(delta_p_);
-  double squares = 0;
-  for (const double d : delta_p_) squares += d * d;
-  m.delta_p_rms = std::sqrt(squares / static_cast<double>(delta_p_.size()));
-}
+ private:
+  const Record& record_;
+  const config::TextConfig& config_;
 
-void Collector::add_layers(results::Metrics& m) const {
-  for (const auto& [layer, s] : layers_) {
-    results::LayerMetrics l;
-    l.layer = layer;
-    const auto type = config_.layer_types[static_cast<std::size_t>(layer)];
-    l.kind = type == config::LayerType::full_attention ? "full_attention" : "linear_attention";
-    l.local_error = ratio(s.local, s.update);
-    l.local_error_residual = ratio(s.local, s.hidden_reference);
-    l.propagated_error = ratio(s.difference, s.hidden_reference);
-    l.hidden_norm = std::sqrt(s.hidden_reference);
-    l.boundary_ties = s.ties;
-    if (s.tokens > 0) {
-      const double slots = static_cast<double>(s.tokens) * static_cast<double>(s.top_k);
-      l.router_overlap = s.overlap / slots;
-      l.router_overlap_local = s.overlap_local / slots;
-      l.router_set_agreement = static_cast<double>(s.same_set) / static_cast<double>(s.tokens);
+  template <class Get>
+  std::vector<double> each(Get get) const {
+    std::vector<double> out;
+    out.reserve(record_.positions.size());
+    for (const kernels::Divergence& d : record_.positions) out.push_back(get(d));
+    return out;
+  }
+
+  struct Place {
+    std::uint64_t sequence = 0, position = 0;
+  };
+
+  Place place_of(std::int64_t token) const {
+    Place p{0, static_cast<std::uint64_t>(std::max<std::int64_t>(token, 0))};
+    while (p.sequence + 1 < record_.lengths.size() && p.position >= record_.lengths[p.sequence]) {
+      p.position -= record_.lengths[p.sequence++];
     }
-    m.layers.push_back(std::move(l));
+    return p;
   }
-}
 
-// Super experts: the 0.05 % of all routed experts (rounded up) with the largest mean output norm.
-void Collector::add_experts(results::Metrics& m) const {
-  std::map<int, double> gated;
-  for (const auto& [key, s] : experts_) gated[key.first] += s.gated;
-  for (const auto& [key, s] : experts_) {
-    results::ExpertMetrics e;
-    e.layer = key.first;
-    e.expert = key.second;
-    e.tokens = s.tokens;
-    if (s.tokens > 0) {
-      const auto n = static_cast<double>(s.tokens);
-      if (!std::isnan(s.difference)) e.error = ratio(s.difference, s.output);
-      e.saliency = s.saliency / n;
-      e.output_norm = s.norm / n;
-      e.mean_gate = s.gate / n;
-      if (s.gated > 0) e.error_share = s.gated / gated[key.first];
+  void add_predictions(results::Metrics& m) const {
+    std::uint64_t compared = 0, same_top = 0, flips = 0;
+    std::vector<double> nll_reference, nll_candidate, delta_p;  // predicted positions
+    for (const kernels::Divergence& d : record_.positions) {
+      if (!std::isfinite(d.kl)) continue;
+      ++compared;
+      const bool same = d.argmax_reference == d.argmax_candidate;
+      same_top += same ? 1U : 0U;
+      flips += !same && d.confidence >= kConfident ? 1U : 0U;
+      if (std::isnan(d.label_reference)) continue;  // nothing follows: the sequence ends here
+      nll_reference.push_back(d.lse_reference - double{d.label_reference});
+      nll_candidate.push_back(d.lse_candidate - double{d.label_candidate});
+      delta_p.push_back(std::exp(-nll_candidate.back()) - std::exp(-nll_reference.back()));
     }
-    m.experts.push_back(e);
+    m.top1 = static_cast<double>(same_top) / static_cast<double>(compared);
+    m.confident_flips = static_cast<double>(flips) / static_cast<double>(compared);
+    m.perplexity_reference = std::exp(mean_of(nll_reference));
+    m.perplexity_candidate = std::exp(mean_of(nll_candidate));
+    m.nll_correlation = correlation(nll_reference, nll_candidate);
+    m.delta_p_mean = mean_of(delta_p);
+    double squares = 0;
+    for (const double d : delta_p) squares += d * d;
+    m.delta_p_rms = std::sqrt(squares / static_cast<double>(delta_p.size()));
   }
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < m.experts.size(); ++i) {
-    if (m.experts[i].tokens > 0) order.push_back(i);
-  }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return m.experts[a].output_norm > m.experts[b].output_norm;
-  });
-  const auto count =
-      static_cast<std::size_t>(std::ceil(kSuperShare * static_cast<double>(m.experts.size())));
-  for (std::size_t i = 0; i < std::min(count, order.size()); ++i) {
-    m.experts[order[i]].super_expert = true;
-  }
-}
 
-void Collector::add_taps(const forward::Taps& taps, results::Metrics& m) const {
-  std::array<results::NonFinite, 2> first;
-  first[0].stream = "reference";
-  first[1].stream = "candidate";
-  for (const auto& [key, record] : taps.records()) {
-    const bool beyond = key.first == static_cast<int>(config_.num_hidden_layers);
-    results::Headroom h;
-    h.layer = beyond ? -1 : key.first;
-    h.point = forward::point_name(key.second);
-    h.max_abs_reference = double{record.range[0].max_abs};
-    h.max_abs_candidate = double{record.range[1].max_abs};
-    h.above_f16_reference = record.range[0].above_f16;
-    h.above_f16_candidate = record.range[1].above_f16;
-    m.headroom.push_back(h);
-    for (std::size_t s = 0; s < 2; ++s) {
-      const std::uint64_t count = record.range[s].nonfinite;
-      if (count > 0 && first[s].count == 0) {
-        const Place place = place_of(record.first_token[s]);
-        first[s].layer = h.layer;
-        first[s].op = h.point;
-        first[s].sequence = place.sequence;
-        first[s].position = place.position;
+  void add_layers(results::Metrics& m) const {
+    for (const auto& [layer, s] : record_.layers) {
+      results::LayerMetrics l;
+      l.layer = layer;
+      const auto type = config_.layer_types[static_cast<std::size_t>(layer)];
+      l.kind = type == config::LayerType::full_attention ? "full_attention" : "linear_attention";
+      const double hidden = s.hidden_reference.value();
+      l.local_error = ratio(s.local.value(), s.update.value());
+      l.local_error_residual = ratio(s.local.value(), hidden);
+      l.propagated_error = ratio(s.difference.value(), hidden);
+      l.hidden_norm = std::sqrt(hidden);
+      l.boundary_ties = s.ties;
+      if (s.tokens > 0) {
+        const double slots = static_cast<double>(s.tokens) * static_cast<double>(s.top_k);
+        l.router_overlap = static_cast<double>(s.overlap) / slots;
+        l.router_overlap_local = static_cast<double>(s.overlap_local) / slots;
+        l.router_set_agreement = static_cast<double>(s.same_set) / static_cast<double>(s.tokens);
       }
-      first[s].count += count;
+      m.layers.push_back(std::move(l));
     }
   }
-  for (const results::NonFinite& f : first) {
-    if (f.count > 0) m.nonfinite.push_back(f);
-    m.nonfinite_count += f.count;
+
+  void add_experts(results::Metrics& m) const {
+    std::map<int, ExactSum> gated;
+    for (const auto& [key, s] : record_.experts) gated[key.first].merge(s.gated);
+    for (const auto& [key, s] : record_.experts) {
+      results::ExpertMetrics e;
+      e.layer = key.first;
+      e.expert = key.second;
+      e.tokens = s.tokens;
+      if (s.tokens > 0) {
+        const auto n = static_cast<double>(s.tokens);
+        const double difference = s.difference.value();
+        if (!std::isnan(difference)) e.error = ratio(difference, s.output.value());
+        e.saliency = s.saliency.value() / n;
+        e.output_norm = s.norm.value() / n;
+        e.mean_gate = s.gate.value() / n;
+        if (s.gated.value() > 0) e.error_share = s.gated.value() / gated[key.first].value();
+      }
+      m.experts.push_back(e);
+    }
+    mark_super_experts(m.experts);
   }
+
+  // The 0.05 % of all routed experts (rounded up) with the largest mean output norm.
+  static void mark_super_experts(std::vector<results::ExpertMetrics>& experts) {
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < experts.size(); ++i) {
+      if (experts[i].tokens > 0) order.push_back(i);
+    }
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return experts[a].output_norm > experts[b].output_norm;
+    });
+    const auto count =
+        static_cast<std::size_t>(std::ceil(kSuperShare * static_cast<double>(experts.size())));
+    for (std::size_t i = 0; i < std::min(count, order.size()); ++i) {
+      experts[order[i]].super_expert = true;
+    }
+  }
+
+  void add_taps(results::Metrics& m) const {
+    std::array<results::NonFinite, 2> first;
+    first[0].stream = "reference";
+    first[1].stream = "candidate";
+    for (const auto& [key, record] : record_.taps.records()) {
+      const bool beyond = key.first == static_cast<int>(config_.num_hidden_layers);
+      results::Headroom h;
+      h.layer = beyond ? -1 : key.first;
+      h.point = forward::point_name(key.second);
+      h.max_abs_reference = double{record.range[0].max_abs};
+      h.max_abs_candidate = double{record.range[1].max_abs};
+      h.above_f16_reference = record.range[0].above_f16;
+      h.above_f16_candidate = record.range[1].above_f16;
+      m.headroom.push_back(h);
+      for (std::size_t s = 0; s < 2; ++s) {
+        const std::uint64_t count = record.range[s].nonfinite;
+        if (count > 0 && first[s].count == 0) {
+          const Place place = place_of(record.first_token[s]);
+          first[s].layer = h.layer;
+          first[s].op = h.point;
+          first[s].sequence = place.sequence;
+          first[s].position = place.position;
+        }
+        first[s].count += count;
+      }
+    }
+    for (const results::NonFinite& f : first) {
+      if (f.count > 0) m.nonfinite.push_back(f);
+      m.nonfinite_count += f.count;
+    }
+  }
+};
+
+}  // namespace
+
+results::Metrics metrics_of(const Record& record, const config::TextConfig& config) {
+  return Finish(record, config).run();
 }
 
-results::Metrics Collector::finish(const forward::Taps& taps) const {
-  results::Metrics m;
-  m.kl = summarize(kl_, lengths_);
-  m.kl_reverse = summarize(kl_reverse_, lengths_);
-  m.js = summarize(js_, lengths_);
-  m.tv = summarize(tv_, lengths_);
-  add_predictions(m);
-  add_layers(m);
-  add_experts(m);
-  add_taps(taps, m);
-  m.over_text = worst_.finish(kl_, lengths_);
-  return m;
+std::vector<double> kl_of(const Record& record) {
+  std::vector<double> out;
+  out.reserve(record.positions.size());
+  for (const kernels::Divergence& d : record.positions) out.push_back(d.kl);
+  return out;
 }
 
 }  // namespace ckpt::metrics

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "validator/metrics/attribution.h"
+#include "validator/metrics/collector.h"
 #include "validator/weights/model.h"
 
 namespace ckpt::pipeline {
@@ -48,7 +49,8 @@ class AttributionRun {
     args.variants = variants;
     CKPT_TRY(KlOutcome out, run_kl(args), "attribution");
     Attribution a;
-    const metrics::VariantKl measured{out.kl, out.variant_kl, lengths_};
+    const std::vector<double> kl = metrics::kl_of(out.record);
+    const metrics::VariantKl measured{kl, out.record.variant_kl, lengths_};
     a.control = metrics::control_of(measured);
     a.costs = metrics::costs_of(units, measured);
     for (Cost& c : a.costs) weigh(c);
@@ -122,7 +124,8 @@ class AttributionRun {
     }
     say(fmt::format("measuring {} experts in a second pass over the weights", units.size()));
     CKPT_TRY(const KlOutcome out, again(metrics::variants_of(units)), "experts");
-    std::vector<Cost> costs = metrics::costs_of(units, {out.kl, out.variant_kl, lengths_});
+    const std::vector<double> kl = metrics::kl_of(out.record);
+    std::vector<Cost> costs = metrics::costs_of(units, {kl, out.record.variant_kl, lengths_});
     for (std::size_t i = 0; i < costs.size(); ++i) {
       costs[i].guess = guesses[i].first;
       weigh(costs[i]);
@@ -193,8 +196,8 @@ class AttributionRun {
     say("confirming the advice in a further pass over the weights");
     CKPT_TRY(const KlOutcome out, again({restored}), "confirmation");
     double sum = 0;
-    for (const double v : out.variant_kl.front()) sum += v;
-    return sum / static_cast<double>(out.variant_kl.front().size());
+    for (const double v : out.record.variant_kl.front()) sum += v;
+    return sum / static_cast<double>(out.record.variant_kl.front().size());
   }
 
   static ModuleClass class_of(std::string_view name) {

@@ -137,14 +137,15 @@ Result<KlOutcome> run_kl(const KlArgs& args) {
                           args.pool.size() == 1 ? "" : "s"));
     args.note(fmt::format("memory: {}", plan.text()));
   }
-  forward::Taps taps;
-  metrics::Collector collector(text, args.sequences, args.observer);
+  metrics::Record record;
+  for (const auto& sequence : args.sequences) record.lengths.push_back(sequence.size());
+  metrics::Collector collector(record, args.observer);
   CKPT_TRY_VOID(forward::run_forward({.pair = pair,
                                       .config = text,
                                       .sequences = args.sequences,
                                       .plan = plan,
                                       .ops = *ops,
-                                      .taps = taps,
+                                      .taps = record.taps,
                                       .observer = collector,
                                       .progress = args.progress,
                                       .mode = args.mode,
@@ -154,9 +155,8 @@ Result<KlOutcome> run_kl(const KlArgs& args) {
                                       .weight_rounding = weight_rounding(args),
                                       .stop = args.stop}),
                 "forward");
-  return KlOutcome{collector.finish(taps),
-                   {collector.kl().begin(), collector.kl().end()},
-                   collector.variant_kl()};
+  results::Metrics metrics = metrics::metrics_of(record, text);
+  return KlOutcome{std::move(metrics), std::move(record)};
 }
 
 }  // namespace ckpt::pipeline

@@ -13,6 +13,7 @@
 #include "validator/forward/mode.h"
 #include "validator/forward/observer.h"
 #include "validator/forward/variants.h"
+#include "validator/metrics/record.h"
 #include "validator/pipeline/opened.h"
 #include "validator/results/results.h"
 
@@ -39,11 +40,10 @@ struct KlArgs {
   forward::Observer* observer = nullptr;       ///< hears what the metrics hear
 };
 
-/// What a run measured. KL lists are per position, in token order, in nats.
+/// What a run measured: the record, and what it comes to.
 struct KlOutcome {
   results::Metrics metrics;
-  std::vector<double> kl;
-  std::vector<std::vector<double>> variant_kl;  ///< one list per variant
+  metrics::Record record;
 };
 
 /// Both configs describe the same computation over the same vocabulary. Errors: unsupported (an
