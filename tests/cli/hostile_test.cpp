@@ -47,7 +47,8 @@ TEST_CASE("escape sequences, line breaks and bidirectional controls never reach 
   write_nasty_repo(dir);
   std::filesystem::copy_file(dir.path() + "/config.json",
                              dir.path() + "/evil\x1b[2J\n::error::\xE2\x80\xAE.bin");
-  for (const char* format : {"text", "concise", "json"}) {
+  for (const char* format : {"text", "concise", "json", "jsonl", "sarif", "junit", "codequality",
+                             "github", "markdown", "card", "html", "csv"}) {
     for (const char* show : {"1", "all"}) {
       CAPTURE(format);
       const auto r = run_program("check " + dir.path() + " -f " + format + " --show " + show);

@@ -22,10 +22,15 @@ WORDS = {
 }  # fmt: skip
 
 
+def absolute(path):
+    """The program runs in the output folder; links stay, an environment's python is one."""
+    return Path(path).absolute()
+
+
 def arguments():
     parser = argparse.ArgumentParser()
     for name in ("program", "environment", "fixtures", "rules", "output"):
-        parser.add_argument("--" + name, required=True, type=Path)
+        parser.add_argument("--" + name, required=True, type=absolute)
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     return args

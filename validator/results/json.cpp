@@ -296,10 +296,14 @@ Json incomplete_json(const std::vector<Incomplete>& list) {
 }
 
 Json run_json(const Run& run) {
-  return {{"command", run.command},       {"depth", run.depth},
-          {"fail_on", run.fail_on},       {"started", optional_text(run.started)},
-          {"duration_s", run.duration_s}, {"verdict", run.verdict},
-          {"exit_code", run.exit_code},   {"incomplete", incomplete_json(run.incomplete)}};
+  return {{"command", run.command},
+          {"depth", run.depth},
+          {"fail_on", run.fail_on},
+          {"started", optional_text(run.started)},
+          {"duration_s", number(run.duration_s)},
+          {"verdict", run.verdict},
+          {"exit_code", run.exit_code},
+          {"incomplete", incomplete_json(run.incomplete)}};
 }
 
 Json target_json(const Target& t) {
