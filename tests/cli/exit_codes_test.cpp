@@ -2,10 +2,12 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/run.h"
 #include "tests/pipeline/lint_repos.h"
+#include "validator/policy/keys.h"
 
 namespace ckpt {
 namespace {
@@ -180,6 +182,56 @@ TEST_CASE("standard output that cannot be written is exit 2; a closed descriptor
                         .c_str()) == 2 * 256);
   CHECK(std::system(
             (std::string(CKPT_BINARY) + " check " + dir.path() + " >&- 2>&- <&-").c_str()) == 0);
+}
+
+TEST_CASE("schema config has the keys that the reader takes and refuses any other") {
+  const auto schema = nlohmann::json::parse(run_program("schema config").out);
+  CHECK(schema["additionalProperties"] == false);
+  for (const policy::Key& k : policy::setting_keys()) {
+    const auto& section = schema["properties"][std::string(k.section)];
+    CHECK(section["additionalProperties"] == false);
+    CHECK(section["properties"].contains(std::string(k.name)));
+  }
+  const auto& waiver = schema["properties"]["waiver"]["items"];
+  CHECK(waiver["required"] == std::vector<std::string>{"code", "reason", "expires"});
+  CHECK(waiver["properties"].size() == policy::waiver_keys().size());
+}
+
+TEST_CASE("doctor shows where every value of the configuration comes from, and tests itself") {
+  const TempDir dir;
+  dir.write("mine.toml", "[check]\ngpu = \"t4\"\nloaders = [\"vllm\"]\n");
+  const auto ran =
+      run_program("doctor --json --config " + dir.path() + "/mine.toml", "CKPT_CHECK_THREADS=2");
+  CHECK(ran.code == 0);
+  const auto j = nlohmann::json::parse(ran.out);
+  CHECK(j["self_test"] == "");
+  CHECK(j["cpu"].size() >= 2);  // the best, and the portable one
+  std::map<std::string, std::string> from;
+  for (const auto& c : j["configuration"]) from[c["key"]] = c["from"];
+  CHECK(from.at("check.gpu") == dir.path() + "/mine.toml");
+  CHECK(from.at("check.fail_on") == "default");
+  CHECK(from.at("CKPT_CHECK_THREADS") == "environment");
+  CHECK(run_program("doctor").out.find("self-test       works") != std::string::npos);
+  dir.write("mine.toml", "[chek]\n");
+  CHECK(run_program("doctor --config " + dir.path() + "/mine.toml").code == 2);
+}
+
+TEST_CASE("--gpu by option and by configuration, and a name that nobody sells") {
+  const TempDir dir;
+  lint(dir, "clean-autoround-causal");
+  CHECK(run_program("check " + dir.path() + " --gpu rtx4090").code == 0);
+  const auto old = run_program("check " + dir.path() + " --gpu t4 --json");
+  CHECK(old.code == 1);
+  CHECK(old.out.find("LDR006") != std::string::npos);
+  const TempDir settings;
+  settings.write("t4.toml", "[check]\ngpu = \"t4\"\n");
+  const std::string config = " --config " + settings.path() + "/t4.toml";
+  CHECK(run_program("check " + dir.path() + config).code == 1);
+  CHECK(run_program("check " + dir.path() + config + " --gpu a100").code == 0);
+  const auto typo = run_program("check " + dir.path() + " --gpu rtx4091");
+  CHECK(typo.code == 2);
+  CHECK(typo.err.find("did you mean `rtx") != std::string::npos);
+  CHECK(run_program("check " + dir.path() + " --gpu-memory 8G").code == 2);
 }
 
 }  // namespace ckpt

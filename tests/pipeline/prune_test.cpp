@@ -5,9 +5,14 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <fstream>
 
 #include "tests/support.h"
+#include "validator/base/bits.h"
+#include "validator/container/writer.h"
+#include "validator/pipeline/counterpart.h"
 
 namespace ckpt::pipeline {
 namespace {
@@ -71,7 +76,85 @@ void swap_rows(std::string& bytes, std::size_t width, std::size_t a, std::size_t
                    bytes.begin() + static_cast<long>(b * width));
 }
 
+/// A copy of `folder` in which one tensor has another dtype, its elements made by `element`.
+template <class Element>
+void with_tensor(const std::string& folder, const testing::TempDir& to, const std::string& name,
+                 Dtype dtype, Element&& element) {
+  std::filesystem::copy(
+      folder, to.path(),
+      std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+  const auto opened = open_target(folder);
+  std::vector<container::NewTensor> tensors;
+  std::string data;
+  for (const container::Tensor& t : (*opened)->checkpoint.tensors()) {
+    std::vector<std::byte> bytes(t.bytes());
+    REQUIRE((*opened)->checkpoint.read(t, 0, bytes).has_value());
+    const bool changed = t.name == name;
+    tensors.push_back(
+        {std::string(t.name), changed ? dtype : t.dtype, Shape(t.shape.begin(), t.shape.end())});
+    for (std::size_t i = 0; changed && i < bytes.size(); i += 2) {
+      const std::string text = element(bf16_to_f32(load<std::uint16_t>(bytes.data() + i)));
+      data += text;
+    }
+    if (!changed) data.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  const std::string path = to.path() + "/model.safetensors";
+  std::filesystem::remove(path);
+  auto writer = container::Writer::create(path, tensors);
+  REQUIRE(writer.has_value());
+  REQUIRE(writer->write(std::as_bytes(std::span(data))).has_value());
+  REQUIRE(writer->finish().has_value());
+}
+
+template <class T>
+std::string bytes_of(T value) {
+  std::string out(sizeof(T), '\0');
+  std::memcpy(out.data(), &value, sizeof(T));
+  return out;
+}
+
+bool noted(const PruneReport& p, std::string_view words) {
+  return std::ranges::any_of(p.results.notes, [words](const std::string& n) {
+    return n.find(words) != std::string::npos;
+  });
+}
+
 }  // namespace
+
+TEST_CASE("F32 in the base and its BF16 rounding in the candidate is equal, and said") {
+  const testing::TempDir base;
+  with_tensor(kPair + "base", base, "model.layers.0.linear_attn.A_log", Dtype::f32,
+              [](float v) { return bytes_of(std::nextafter(v, 100.0F)); });
+  const PruneReport rounded = verify(kPair + "pruned", base.path());
+  CHECK(rounded.results.findings.empty());
+  CHECK(rounded.others_rounded == 1);
+  CHECK(noted(rounded, "BF16 rounding"));
+  // The other way round nothing was lost: the BF16 value, widened.
+  const testing::TempDir widened;
+  with_tensor(kPair + "pruned", widened, "model.layers.0.linear_attn.A_log", Dtype::f32,
+              [](float v) { return bytes_of(v); });
+  const PruneReport wide = verify(widened.path());
+  CHECK(wide.results.findings.empty());
+  CHECK(wide.others_widened == 1);
+  // A value that no rounding makes is a difference in any dtype.
+  const testing::TempDir other;
+  with_tensor(kPair + "pruned", other, "model.layers.0.linear_attn.A_log", Dtype::f32,
+              [](float v) { return bytes_of(v * 1.01F); });
+  CHECK(codes(verify(other.path())) == std::vector<std::string>{"PRU004"});
+}
+
+TEST_CASE("norms after BF16(1 + w) and back are recognised, other tensors are not let through") {
+  const auto trip = [](float v) { return bytes_of(f32_to_bf16(offset_norm_round_trip(v))); };
+  const testing::TempDir norm;
+  with_tensor(kPair + "pruned", norm, "model.layers.0.input_layernorm.weight", Dtype::bf16, trip);
+  const PruneReport p = verify(norm.path());
+  CHECK(p.results.findings.empty());
+  CHECK(p.norms_round_trip == 1);
+  CHECK(noted(p, "llm-compressor"));
+  const testing::TempDir head;
+  with_tensor(kPair + "pruned", head, "lm_head.weight", Dtype::bf16, trip);
+  CHECK(codes(verify(head.path())) == std::vector<std::string>{"PRU004"});
+}
 
 TEST_CASE("a sound prune passes, and its expert map is the one in the record") {
   const PruneReport p = verify(kPair + "pruned");

@@ -5,6 +5,7 @@
 
 #include "tests/support.h"
 #include "validator/policy/apply.h"
+#include "validator/policy/keys.h"
 
 namespace ckpt::policy {
 namespace {
@@ -83,7 +84,8 @@ TEST_CASE("what a configuration may not say is refused with its place and the ne
         std::string::npos);
   CHECK(refusal("[check]\nfail_on = \"bad\"\n").find("one of error") != std::string::npos);
   CHECK(refusal("[check]\nfail_on = 3\n").find("must be a string") != std::string::npos);
-  CHECK(refusal("[check]\nloaders = [\"vlm\"]\n").find("no loader") != std::string::npos);
+  CHECK(refusal("[check]\nloaders = [\"vlm\"]\n").find("`vlm` is none of vllm") !=
+        std::string::npos);
   CHECK(refusal("[severity]\nQNT999 = \"error\"\n").find("no rule") != std::string::npos);
   CHECK(refusal("check = 1\n").find("must be a table") != std::string::npos);
   CHECK(refusal("[check\n").find(":1:") != std::string::npos);
@@ -94,6 +96,35 @@ TEST_CASE("what a configuration may not say is refused with its place and the ne
             .find("reason") != std::string::npos);
   CHECK(refusal("[[waiver]]\ncode = \"QNT\"\nreason = \"served elsewhere\"\nexpires = \"never\"\n")
             .find("no rule") != std::string::npos);
+}
+
+TEST_CASE("the example of the README is a configuration") {
+  const std::string readme = testing::read_all(std::string(CKPT_SOURCE) + "/README.md");
+  const std::size_t begin = readme.find("```toml\n");
+  REQUIRE(begin != std::string::npos);
+  const std::size_t end = readme.find("\n```", begin);
+  const auto s = read(readme.substr(begin + 8, end - begin - 8));
+  REQUIRE_MESSAGE(s.has_value(), s.error().message);
+  CHECK(s->waivers.size() == 1);
+}
+
+TEST_CASE("every key of the table is taken with a value of its type, and nothing like it") {
+  for (const Key& k : setting_keys()) {
+    CAPTURE(std::string(k.name));
+    const std::string word = k.allowed.empty() ? "x" : k.allowed[0];
+    const bool number = std::holds_alternative<std::optional<std::uint64_t> Settings::*>(k.to);
+    const bool list = std::holds_alternative<std::vector<std::string> Settings::*>(k.to);
+    const auto spelt = [&](const std::string& text) {
+      return number ? "7" : list ? "[\"" + text + "\"]" : "\"" + text + "\"";
+    };
+    const std::string head = "[" + std::string(k.section) + "]\n" + std::string(k.name);
+    CHECK(read(head + " = " + spelt(word) + "\n").has_value());
+    CHECK(refusal(head + "s = " + spelt(word) + "\n").find("did you mean") != std::string::npos);
+    CHECK(refusal(head + " = true\n").find("must be") != std::string::npos);
+    if (k.allowed.empty()) continue;
+    CHECK(refusal(head + " = " + spelt("zz") + "\n").find("of " + k.allowed[0]) !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("a waiver covers exactly its code and subject") {

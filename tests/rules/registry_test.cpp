@@ -35,7 +35,9 @@ TEST_CASE("every rule is documented: what, why, both examples, fix and sources, 
     CHECK(r->bad != r->good);
     CHECK_FALSE(r->fix.empty());
     CHECK_FALSE(r->sources.empty());
-    const bool here = r->needs == Needs::headers || r->needs == Needs::values;
+    // Findings with a base are made by `check --base`, those about a prune by prune-verify.
+    const bool here = r->needs == Needs::headers || r->needs == Needs::values ||
+                      (r->needs == Needs::base && r->code.substr(0, 3) != "PRU");
     CHECK((r->run != nullptr) == here);
     CHECK(std::ranges::all_of(r->name, [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
@@ -58,6 +60,26 @@ TEST_CASE("explain fits 100 columns and names every part of the page") {
       begin = end + 1;
     }
   }
+}
+
+TEST_CASE("a rule in preview runs only when that is asked, one without a function never") {
+  Rule rule = *find_rule("QNT004");
+  CHECK(is_run(rule, false));
+  rule.status = Status::preview;
+  CHECK_FALSE(is_run(rule, false));
+  CHECK(is_run(rule, true));
+  rule.run = nullptr;
+  CHECK_FALSE(is_run(rule, true));
+}
+
+TEST_CASE("a message is cut in its longest name when it exceeds 80 characters") {
+  const std::string name(120, 'n');
+  const results::Finding f =
+      make_finding("QNT004", {.message = "`a` and `" + name + "` disagree", .subject = name});
+  CHECK(f.message.size() == 80);
+  CHECK(f.message.starts_with("`a` and `nnn"));
+  CHECK(f.message.ends_with("nnn` disagree"));
+  CHECK(f.subject == name);
 }
 
 TEST_CASE("find_rule knows exact codes only") {

@@ -25,7 +25,7 @@ constexpr std::string_view kExamples =
     "module\n"
     "\n"
     "Commands: check, kl, inspect, diff, fix, prune-verify, estimate, explain, rules, report, "
-    "schema.\n"
+    "schema, doctor.\n"
     "`ckpt-check COMMAND --help` tells more.\n";
 
 constexpr std::string_view kExitCodes =
@@ -39,7 +39,7 @@ constexpr std::string_view kExitCodes =
 
 const std::vector<std::string> kCommands{"check", "kl",           "inspect",  "diff",
                                          "fix",   "prune-verify", "estimate", "explain",
-                                         "rules", "report",       "schema"};
+                                         "rules", "report",       "schema",   "doctor"};
 
 bool looks_like_path(std::string_view s) {
   return s == "." || s == ".." || s.find('/') != std::string_view::npos || s.starts_with("hf://");
@@ -98,6 +98,7 @@ class Program {
     estimate_ = add_estimate_command(app_, estimate_args_);
     prune_ = add_prune_command(app_, prune_args_);
     report_ = add_report_command(app_, report_args_);
+    doctor_ = add_doctor_command(app_);
     explain();
   }
 
@@ -144,6 +145,7 @@ class Program {
   CLI::App* estimate_ = nullptr;
   CLI::App* prune_ = nullptr;
   CLI::App* report_ = nullptr;
+  CLI::App* doctor_ = nullptr;
   CLI::App* explain_ = nullptr;
   CLI::App* rules_ = nullptr;
   CLI::App* schema_ = nullptr;
@@ -229,10 +231,7 @@ class Program {
         ->delimiter(',');
     check_->add_option("--severity", check_args_.severity,
                        "CODE=error, warning or info; repeatable");
-    check_
-        ->add_option("--tensor-parallel", check_args_.tensor_parallel,
-                     "GPUs that will share every layer: judge the sizes for that number")
-        ->check(CLI::Range(1U, 1024U));
+    add_target_options(*check_, check_args_);
     check_->add_option("--baseline", check_args_.baseline,
                        "Findings of this file are known and do not count");
     check_->add_option("--write-baseline", check_args_.write_baseline,
@@ -325,15 +324,20 @@ class Program {
     rules_ = app_.add_subcommand("rules", "The catalogue of rules");
     rules_->add_flag("--markdown", rule_markdown_, "All of it as one Markdown page");
     rules_->add_option("--select", rule_select_, "Only these codes or prefixes")->delimiter(',');
-    schema_ = app_.add_subcommand("schema", "JSON Schema of the results");
-    schema_->add_option("NAME", schema_name_, "results")->check(CLI::IsMember({"results"}));
+    schema_ = app_.add_subcommand("schema", "JSON Schema of the results, or of ckpt-check.toml");
+    schema_->add_option("NAME", schema_name_, "results or config")
+        ->check(CLI::IsMember({"results", "config"}));
   }
 
   int dispatch() {
     if (json_) global_.format = "json";
     if (explain_->parsed()) return run_explain_command(codes_, json_);
     if (rules_->parsed()) return run_rules_command(rule_select_, json_, rule_markdown_);
-    if (schema_->parsed()) return print(std::string(reports::results_schema()));
+    if (schema_->parsed()) {
+      return print(schema_name_ == "config" ? settings_schema()
+                                            : std::string(reports::results_schema()));
+    }
+    if (doctor_->parsed()) return run_doctor_command(global_);
     if (inspect_->parsed()) return run_inspect_command(global_, inspect_args_);
     if (report_->parsed()) return run_report_command(global_, report_args_);
     Interrupt interrupt;

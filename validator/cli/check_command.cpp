@@ -31,6 +31,36 @@ void keep_open(std::unique_ptr<pipeline::OpenedRepo> opened) {
   last = opened.release();
 }
 
+tl::unexpected<Error> unknown_gpu(const std::string& name) {
+  const std::vector<std::string> names = loaders::gpu_names();
+  const std::string_view near = nearest(name, names);
+  return fail(
+      ErrorKind::usage,
+      fmt::format("--gpu `{}` is not known{}; write sm_NN, cpu or one of {}", shown(name, 40),
+                  near.empty() ? "" : fmt::format(", did you mean `{}`?", near),
+                  fmt::join(names, ", ")));
+}
+
+/// The device to serve on, when one is named.
+Result<std::optional<loaders::Gpu>> gpu_of(const CheckArgs& args,
+                                           const policy::Settings& settings) {
+  const std::string name = args.gpu.empty() ? settings.gpu.value_or("") : args.gpu;
+  const std::string memory =
+      args.gpu_memory.empty() ? settings.gpu_memory.value_or("") : args.gpu_memory;
+  std::optional<loaders::Gpu> gpu;
+  if (!name.empty()) {
+    gpu = loaders::find_gpu(name);
+    if (!gpu) return unknown_gpu(name);
+  }
+  if (memory.empty()) return gpu;
+  if (!gpu) return fail(ErrorKind::usage, "--gpu-memory needs --gpu, the device that has it");
+  if (!parse_size(memory, gpu->memory_bytes) || gpu->memory_bytes == 0) {
+    return fail(ErrorKind::usage,
+                fmt::format("--gpu-memory `{}`: write a size such as 40Gi", shown(memory, 40)));
+  }
+  return gpu;
+}
+
 /// What options, then the configuration say.
 Result<pipeline::CheckOptions> options_of(const CheckArgs& args, policy::Settings& settings) {
   pipeline::CheckOptions o;
@@ -42,7 +72,12 @@ Result<pipeline::CheckOptions> options_of(const CheckArgs& args, policy::Setting
     // Without a selection everything runs already.
     if (!o.select.empty()) o.select.insert(o.select.end(), more.begin(), more.end());
   }
-  o.tensor_parallel = args.tensor_parallel;
+  o.tensor_parallel =
+      args.tensor_parallel != 0 ? args.tensor_parallel : settings.tensor_parallel.value_or(0);
+  o.expert_parallel =
+      args.expert_parallel != 0 ? args.expert_parallel : settings.expert_parallel.value_or(0);
+  o.preview = args.preview;
+  CKPT_TRY(o.gpu, gpu_of(args, settings), "check");
   o.ignore = settings.ignore;
   o.ignore.insert(o.ignore.end(), args.ignore.begin(), args.ignore.end());
   const std::string fail_on =
@@ -74,7 +109,8 @@ void keep_relevant(std::vector<policy::Waiver>& waivers, const pipeline::CheckOp
     return std::ranges::any_of(list, [&code](const std::string& p) { return code.starts_with(p); });
   };
   std::erase_if(waivers, [&](const policy::Waiver& w) {
-    return rules::find_rule(w.code)->run == nullptr || listed(options.ignore, w.code) ||
+    return !rules::is_run(*rules::find_rule(w.code), options.preview) ||
+           listed(options.ignore, w.code) ||
            (!options.select.empty() && !listed(options.select, w.code));
   });
 }
@@ -104,10 +140,21 @@ int run_check_command(const GlobalOptions& global, const CheckArgs& args, Interr
     complain(settings.error().message);
     return 2;
   }
-  const auto options = options_of(args, *settings);
+  auto options = options_of(args, *settings);
   if (!options) {
     complain(options.error().message);
     return 2;
+  }
+  std::unique_ptr<pipeline::OpenedRepo> base;
+  if (const std::string from = args.base.empty() ? settings->base.value_or("") : args.base;
+      !from.empty()) {
+    auto opened = pipeline::open_target(from);
+    if (!opened) {
+      complain("--base: " + opened.error().message);
+      return 2;
+    }
+    base = *std::move(opened);
+    options->base = base.get();
   }
   keep_relevant(settings->waivers, *options);
   ThreadPool pool(global.threads);

@@ -8,6 +8,36 @@
 
 namespace ckpt::cli {
 
+void add_target_options(CLI::App& check, CheckArgs& args) {
+  check.add_option("--base", args.base,
+                   "The checkpoint it was made from: compare every module with it");
+  check.add_option("--gpu", args.gpu, "The device to serve on: rtx4090, h100, t4, sm_89, cpu, ...");
+  check.add_option("--gpu-memory", args.gpu_memory,
+                   "Memory of one GPU, such as 40Gi, where the name does not say it");
+  check
+      .add_option("--tensor-parallel", args.tensor_parallel,
+                  "GPUs that will share every layer: judge the sizes for that number")
+      ->check(CLI::Range(1U, 1024U));
+  check
+      .add_option("--expert-parallel", args.expert_parallel,
+                  "GPUs that will share the experts: judge their number for it")
+      ->check(CLI::Range(1U, 1024U));
+  check.add_flag("--preview", args.preview, "Run rules in preview, too (see `rules`)");
+}
+
+CLI::App* add_doctor_command(CLI::App& app) {
+  CLI::App* c = app.add_subcommand("doctor", "Environment, effective configuration, self-test");
+  c->footer(
+      "\nShows the CPU level and the CUDA devices that would be used, and why not where there are\n"
+      "none; the folders that are read and written; every key of the configuration with its value\n"
+      "and where that comes from. Then checks two files of its own making.\n"
+      "\nExamples:\n"
+      "  ckpt-check doctor\n"
+      "  ckpt-check doctor --json\n"
+      "\nExit codes: 0 it works; 2 the configuration cannot be read; 3 the self-test fails.\n");
+  return c;
+}
+
 CLI::App* add_fix_command(CLI::App& app, FixArgs& args) {
   CLI::App* fix = app.add_subcommand("fix", "Repair configs and the index, never a weight");
   fix->add_option("TARGET", args.target, "Folder to repair")->required();

@@ -49,6 +49,11 @@ struct CheckArgs {
   std::vector<std::string> ignore;
   std::vector<std::string> severity;  ///< CODE=LEVEL
   std::uint64_t tensor_parallel = 0;
+  std::uint64_t expert_parallel = 0;
+  std::string gpu;         ///< the device to serve on, as the user named it
+  std::string gpu_memory;  ///< its memory, where the name leaves it open
+  std::string base;        ///< checkpoint that the target was made from
+  bool preview = false;
   std::string baseline;
   std::string write_baseline;
   std::string fail_on;  ///< empty: the configuration's, else error
@@ -139,6 +144,16 @@ struct FixArgs {
 [[nodiscard]] CLI::App* add_fix_command(CLI::App& app, FixArgs& args);
 [[nodiscard]] int run_fix_command(const GlobalOptions& global, const FixArgs& args,
                                   Interrupt& interrupt);
+
+/// The options of `check` that say what it was made from and where it is to be served.
+void add_target_options(CLI::App& check, CheckArgs& args);
+
+/// JSON Schema (2020-12) of ckpt-check.toml, two-space indentation.
+[[nodiscard]] std::string settings_schema();
+
+[[nodiscard]] CLI::App* add_doctor_command(CLI::App& app);
+/// Prints environment, effective configuration and a self-test; 3 when the self-test fails.
+[[nodiscard]] int run_doctor_command(const GlobalOptions& global);
 
 [[nodiscard]] int run_check_command(const GlobalOptions& global, const CheckArgs& args,
                                     Interrupt& interrupt);

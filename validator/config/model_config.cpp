@@ -201,6 +201,10 @@ void read_architecture(const json::Value& root, ModelConfig& m) {
       m.architecture.ends_with("ForConditionalGeneration") || (m.architecture.empty() && m.nested)
           ? ModelClass::conditional_generation
           : ModelClass::causal_lm;
+  if (m.supported && m.architecture.empty()) {
+    top.defect(DefectKind::unsupported_architecture, "architectures", list ? list : root,
+               "`architectures` names no class; engines choose by it");
+  }
   if (!m.supported) {
     top.defect(
         DefectKind::unsupported_architecture, "architectures", list,

@@ -7,6 +7,8 @@
 #include "validator/base/limits.h"
 #include "validator/base/text.h"
 #include "validator/loaders/plan.h"
+#include "validator/pipeline/base_scan.h"
+#include "validator/pipeline/estimate.h"
 #include "validator/pipeline/value_scan.h"
 #include "validator/repo/card.h"
 #include "validator/rules/rule.h"
@@ -129,11 +131,31 @@ void sort_findings(std::vector<Finding>& findings) {
   });
 }
 
+/// Weights, cache, states and activations of one sequence, on each of the GPUs named.
+std::optional<rules::ServedBytes> served_bytes(const OpenedRepo& o, const CheckOptions& options) {
+  constexpr std::uint64_t kContext = 32'768;
+  if (!options.gpu || options.gpu->memory_bytes == 0 || !o.blueprint) return std::nullopt;
+  const auto longest =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(o.config.text.max_position_embeddings, 1));
+  const std::uint64_t context = std::min(kContext, longest);
+  const auto sizes =
+      estimate(o, {.contexts = {context},
+                   .sequences = {1},
+                   .tensor_parallel = std::max<std::uint64_t>(options.tensor_parallel, 1)});
+  if (!sizes) return std::nullopt;  // heads that the GPUs cannot share: LDR002 says so
+  const std::uint64_t all = sizes->rows.front().total;
+  return rules::ServedBytes{sizes->weights_per_gpu, all - sizes->weights_per_gpu, context};
+}
+
 rules::RuleInput rule_input(const OpenedRepo& o, const CheckOptions& options,
                             loaders::LoadPlan& intent, repo::ModelCard& card) {
   rules::RuleInput in;
   in.repo = &o.repo;
   in.tensor_parallel = options.tensor_parallel;
+  in.expert_parallel = options.expert_parallel;
+  in.gpu = options.gpu;
+  in.served = served_bytes(o, options);
+  in.preview = options.preview;
   in.checkpoint = &o.checkpoint;
   in.config = &o.config;
   in.tokenizer = side_file(o.repo, "tokenizer.json");
@@ -262,6 +284,20 @@ Results run_check(const OpenedRepo& o, const CheckOptions& options, ThreadPool& 
       r.run.depth = "deep";
     } else {
       r.run.incomplete.push_back({"values", scanned.error().message});
+    }
+  }
+  rules::BaseFacts base;
+  if (options.base != nullptr) {
+    std::uint64_t left_out = 0;
+    auto scanned = scan_base({o, *options.base, pool, progress, stop}, left_out);
+    if (scanned) {
+      base = *std::move(scanned);
+      in.base = &base;
+      r.how.reference = shown(options.base->repo.input(), 1000);
+      r.notes.push_back(fmt::format("{} modules compared with the base, {} left out",
+                                    with_commas(base.facts.size()), with_commas(left_out)));
+    } else {
+      r.run.incomplete.push_back({"base", scanned.error().message});
     }
   }
   r.findings = rules::run_rules(in, r.rules_skipped, r.rule_codes);

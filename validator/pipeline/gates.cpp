@@ -70,7 +70,7 @@ const std::vector<Number>& numbers() {
       {"delta_p.rms", "NUM003", [](const Metrics& m) { return m.delta_p_rms; }},
       {"layers.max_local_error", "NUM004", largest_layer_error},
       {"experts.max_error", "NUM004", largest_expert_error},
-      {"router.overlap", "NUM003", router_overlap},
+      {"router.overlap", "NUM005", router_overlap},
   };
   return kNumbers;
 }

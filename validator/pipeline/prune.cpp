@@ -9,6 +9,7 @@
 
 #include "validator/base/limits.h"
 #include "validator/base/text.h"
+#include "validator/pipeline/counterpart.h"
 #include "validator/rules/rule.h"
 #include "validator/weights/model.h"
 
@@ -21,10 +22,6 @@ using rules::Draft;
 using weights::Parameter;
 
 constexpr const char* kRecord = "reap_metadata.json";
-
-/// Above this a decoded weight is another weight: 2-bit quantization stays below 0.6, two unrelated
-/// matrices of one scale differ by 1.4.
-constexpr double kOtherWeight = 0.8;
 
 /// Findings of one kind, collected so that a hundred places are one finding.
 class Collected {
@@ -60,15 +57,33 @@ Location place(const arch::Module& m, std::string note = {}) {
   return w;
 }
 
-/// The name after `model.` or `model.language_model.`: the same in both model classes.
-std::string_view tail(const arch::Blueprint& b, const arch::Module& m) {
-  std::string_view name = m.name;
-  if (name.starts_with(b.text_prefix())) name.remove_prefix(b.text_prefix().size());
-  return name;
-}
-
 bool same_plain(const Parameter& a, const Parameter& b) {
   return !a.packed && !b.packed && a.dtype == b.dtype && a.shape == b.shape && a.data == b.data;
+}
+
+/// How a plain tensor that differs in its bytes relates to the base's.
+enum class Relation : std::uint8_t { same_values, rounded, round_trip, other };
+
+/// F32 in one and BF16 in the other: releases store a few parameters in F32 that others round.
+/// `norm`: the tensor is the weight of a norm.
+Relation relation_of(const Parameter& mine, const Parameter& theirs, bool norm) {
+  const auto x = mine.decode_all();
+  const auto y = theirs.decode_all();
+  if (mine.packed || theirs.packed || !x || !y || mine.shape != theirs.shape) {
+    return Relation::other;
+  }
+  bool same = true;
+  bool rounded = true;
+  bool trip = norm;
+  for (std::size_t i = 0; i < x->size(); ++i) {
+    const auto is = [mine = (*x)[i]](float f) { return mine == f || (mine != mine && f != f); };
+    same = same && is((*y)[i]);
+    rounded = rounded && is(rounded_to((*y)[i], mine.dtype));
+    trip = trip && is(offset_norm_round_trip((*y)[i]));
+  }
+  if (same) return Relation::same_values;
+  if (rounded && theirs.dtype == Dtype::f32 && mine.dtype == Dtype::bf16) return Relation::rounded;
+  return trip ? Relation::round_trip : Relation::other;
 }
 
 /// ||a - b||_F / ||b||_F over decoded weights; infinite when one cannot be decoded.
@@ -95,7 +110,7 @@ class Verifier {
         base_(args.base.checkpoint, args.base.config, *args.base.blueprint, args.base.stored) {
     const auto& modules = base_.blueprint().modules();
     for (std::uint32_t i = 0; i < modules.size(); ++i) {
-      if (modules[i].expert < 0) base_by_tail_[tail(base_.blueprint(), modules[i])] = i;
+      if (modules[i].expert < 0) base_by_tail_[name_tail(base_.blueprint(), modules[i])] = i;
     }
   }
 
@@ -151,7 +166,7 @@ Result<LayerMap> Verifier::map_of(const arch::ExpertBlock& block, int base_exper
   const std::int32_t module = candidate_.blueprint().find(router);
   const auto there = module < 0
                          ? base_by_tail_.end()
-                         : base_by_tail_.find(tail(
+                         : base_by_tail_.find(name_tail(
                                candidate_.blueprint(),
                                candidate_.blueprint().modules()[static_cast<std::size_t>(module)]));
   if (there == base_by_tail_.end()) return fail(ErrorKind::not_found, router + ": not in the base");
@@ -292,19 +307,34 @@ Result<void> Verifier::others() {
     if (m.cls == ModuleClass::mtp && m.name.ends_with("mlp.gate")) continue;
     if (!candidate_.check(i)) continue;  // not stored: `check` says so
     if (a_.stop.stop_requested()) return fail(ErrorKind::cancelled, "interrupted");
-    const auto there = base_by_tail_.find(tail(candidate_.blueprint(), m));
+    const auto there = base_by_tail_.find(name_tail(candidate_.blueprint(), m));
     if (there == base_by_tail_.end() || !base_.check(there->second)) {
       strangers_.add(m.name, fmt::format("`{}` is not in the base", m.name), place(m));
       continue;
     }
     CKPT_TRY(const Parameter mine, candidate_.load(i), "tensor");
     CKPT_TRY(const Parameter theirs, base_.load(there->second), "tensor of the base");
-    if (mine.packed || theirs.packed || mine.dtype != theirs.dtype) {
-      ++out_.not_comparable;
-    } else if (same_plain(mine, theirs)) {
+    if (same_plain(mine, theirs)) {
       ++out_.others_exact;
-    } else {
-      tensors_.add(m.name, fmt::format("`{}` differs from the base", m.name), place(m));
+      continue;
+    }
+    if (mine.packed || theirs.packed) {
+      ++out_.not_comparable;
+      continue;
+    }
+    const bool norm = m.cls == ModuleClass::norm || m.name.ends_with("norm");
+    switch (relation_of(mine, theirs, norm)) {
+      case Relation::same_values:
+        ++out_.others_widened;
+        break;
+      case Relation::rounded:
+        ++out_.others_rounded;
+        break;
+      case Relation::round_trip:
+        ++out_.norms_round_trip;
+        break;
+      case Relation::other:
+        tensors_.add(m.name, fmt::format("`{}` differs from the base", m.name), place(m));
     }
   }
   return {};
@@ -435,6 +465,20 @@ Result<PruneReport> verify_prune(const PruneArgs& args) {
     r.notes.push_back(fmt::format(
         "{} quantized expert linears are the base's within quantization error, at most {:.3f}",
         with_commas(report.experts_close), report.largest_error));
+  }
+  if (report.others_widened > 0) {
+    r.notes.push_back(fmt::format("{} other modules hold the base's values in another dtype",
+                                  with_commas(report.others_widened)));
+  }
+  if (report.others_rounded > 0) {
+    r.notes.push_back(fmt::format("{} other modules are F32 in the base and its BF16 rounding here",
+                                  with_commas(report.others_rounded)));
+  }
+  if (report.norms_round_trip > 0) {
+    r.notes.push_back(
+        fmt::format("{} norms are the base's after BF16(1 + w) and back, as llm-compressor "
+                    "writes them: scales move by up to 0.39 %",
+                    with_commas(report.norms_round_trip)));
   }
   if (report.not_comparable > 0) {
     r.notes.push_back(

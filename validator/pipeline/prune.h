@@ -23,11 +23,14 @@ struct LayerMap {
 struct PruneReport {
   results::Results results;  ///< command `prune-verify`: findings PRU001 to PRU006 and MAP006
   std::vector<LayerMap> layers;
-  std::uint64_t experts_exact = 0;   ///< expert linears equal to the base's, bit for bit
-  std::uint64_t experts_close = 0;   ///< quantized ones within quantization error of the base's
-  std::uint64_t others_exact = 0;    ///< other modules equal to the base's
-  std::uint64_t not_comparable = 0;  ///< other modules stored quantized or in another dtype
-  double largest_error = 0;          ///< of the close ones: ||W - W_base||_F / ||W_base||_F
+  std::uint64_t experts_exact = 0;     ///< expert linears equal to the base's, bit for bit
+  std::uint64_t experts_close = 0;     ///< quantized ones within quantization error of the base's
+  std::uint64_t others_exact = 0;      ///< other modules equal to the base's
+  std::uint64_t others_widened = 0;    ///< other modules: the base's values in another dtype
+  std::uint64_t others_rounded = 0;    ///< other modules: F32 in the base, its BF16 rounding here
+  std::uint64_t norms_round_trip = 0;  ///< norms after BF16(1 + w) and back (llm-compressor)
+  std::uint64_t not_comparable = 0;    ///< other modules stored quantized
+  double largest_error = 0;            ///< of the close ones: ||W - W_base||_F / ||W_base||_F
 };
 
 struct PruneArgs {

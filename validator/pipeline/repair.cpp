@@ -128,7 +128,9 @@ bool Planner::better(const Results& before, const Results& after, const Finding&
 Result<void> Planner::round(const Results& found, RepairPlan& plan, bool& progress) {
   std::vector<const Finding*> open;
   for (const Finding& f : found.findings) {
-    if (!f.edits.empty() && tried_.insert(identity(f)).second) open.push_back(&f);
+    // What is right for every loader of today is rewritten only when its code is asked for.
+    const bool wanted = f.severity != Severity::info || !args_.check.select.empty();
+    if (wanted && !f.edits.empty() && tried_.insert(identity(f)).second) open.push_back(&f);
   }
   if (open.empty()) return {};
   Files all = files_;

@@ -17,6 +17,7 @@ constexpr std::uint64_t kChunkBytes = 4ULL << 20;
 constexpr double kWritersClamp = 1.001e-5;  // auto-round never writes a smaller scale
 constexpr double kF16SmallestNormal = 0x1p-14;
 
+using arch::ModuleClass;
 using container::Tensor;
 using quant::Member;
 using rules::ValueFact;
@@ -216,12 +217,16 @@ GroupLayout group_layout(const OpenedRepo& o, const Tensor& t, const Role& role)
   return layout;
 }
 
-bool is_expert_content(const OpenedRepo& o, const Role& role) {
-  return role.module >= 0 &&
+/// Tensors that are compared with others: routed experts, and a head beside the embedding that the
+/// config says it is tied to (which gives the head no place in the architecture).
+bool is_compared(const OpenedRepo& o, const Tensor& t, const Role& role) {
+  if (o.config.text.tie_word_embeddings && t.name == "lm_head.weight") return true;
+  if (role.module < 0) return false;
+  const ModuleClass cls = o.blueprint->modules()[static_cast<std::size_t>(role.module)].cls;
+  if (cls == ModuleClass::embedding) return o.config.text.tie_word_embeddings;
+  return cls == ModuleClass::routed_expert &&
          (role.member == Member::weight || role.member == Member::qweight ||
-          role.member == Member::weight_packed) &&
-         o.blueprint->modules()[static_cast<std::size_t>(role.module)].cls ==
-             arch::ModuleClass::routed_expert;
+          role.member == Member::weight_packed);
 }
 
 /// Reads one tensor, chunk by chunk.
@@ -235,7 +240,7 @@ class TensorScan {
         counts_(is_packed(t_, role) && middle_word(bits_) != 0),
         codes_(counts_ ? static_cast<unsigned>(bits_) : 8),
         dead_(counts_ ? group_layout(o, t_, role) : GroupLayout{}),
-        hashed_(is_expert_content(o, role)) {
+        hashed_(is_compared(o, t_, role)) {
     fact_.tensor = index;
     fact_.elements = t_.bytes() * 8 / dtype_bits(t_.dtype);
   }
@@ -301,15 +306,12 @@ class TensorScan {
 
 /// AutoRound's symmetric writers store one constant, 2^(b-1) - 1; another value shifts every
 /// weight.
-bool odd_zero_points(const OpenedRepo& opened, const container::Tensor& tensor) {
+bool odd_zero_points(const OpenedRepo& opened, const ValueFact& fact) {
   const auto& quant = opened.config.quant;
-  const bool symmetric = quant && quant->method == config::QuantMethod::auto_round &&
-                         quant->sym.value_or(true) && quant->bits.value_or(4) == 4;
-  if (!symmetric || tensor.dtype != Dtype::i32 || !tensor.name.ends_with(".qzeros")) return false;
-  constexpr std::byte kStored{0x77};
-  std::vector<std::byte> bytes(std::min<std::uint64_t>(tensor.bytes(), 4096));
-  if (!opened.checkpoint.read(tensor, 0, bytes)) return false;
-  return std::ranges::any_of(bytes, [](std::byte b) { return b != kStored; });
+  const bool symmetric =
+      quant && quant->method == config::QuantMethod::auto_round && quant->sym.value_or(true);
+  return symmetric && opened.checkpoint.tensors()[fact.tensor].name.ends_with(".qzeros") &&
+         fact.code_bits == 4 && fact.zeros_v1 != fact.elements;
 }
 
 }  // namespace
@@ -362,11 +364,7 @@ loaders::LoadValues load_values(const OpenedRepo& opened, const rules::ValueFact
     const std::string_view name = opened.checkpoint.tensors()[f.tensor].name;
     if (f.nan + f.inf > 0) out.nonfinite.push_back(f.tensor);
     const bool scale = name.ends_with(".scales") || name.ends_with(".weight_scale");
-    if (scale && f.zero > 0) out.odd.push_back(f.tensor);
-  }
-  const auto& tensors = opened.checkpoint.tensors();
-  for (std::uint32_t i = 0; i < tensors.size(); ++i) {
-    if (odd_zero_points(opened, tensors[i])) out.odd.push_back(i);
+    if ((scale && f.zero > 0) || odd_zero_points(opened, f)) out.odd.push_back(f.tensor);
   }
   std::ranges::sort(out.nonfinite);
   std::ranges::sort(out.odd);

@@ -11,6 +11,7 @@
 
 #include "validator/base/file.h"
 #include "validator/base/text.h"
+#include "validator/policy/keys.h"
 #include "validator/rules/rule.h"
 
 namespace ckpt::policy {
@@ -20,7 +21,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMostBytes = 1U << 20;
 constexpr Day kLongestWaiver = 400;
-constexpr std::size_t kShortestReason = 10;
 
 /// Reads one file; the first problem ends it.
 class Reader {
@@ -48,10 +48,10 @@ class Reader {
   Result<void> texts(const toml::table& t, std::string_view key,
                      std::vector<std::string>& to) const;
   Result<const toml::table*> section(const toml::table& root, std::string_view key) const;
-  Result<void> check(const toml::table& root);
+  Result<void> listed(const toml::table& root, std::string_view name);
+  Result<void> value(const toml::table& t, const Key& key);
   Result<void> severity(const toml::table& root);
   Result<void> gates(const toml::table& root);
-  Result<void> kl(const toml::table& root);
   Result<void> waivers(const toml::table& root);
   Result<Waiver> waiver(const toml::table& t) const;
   Result<void> code(const std::string& code, const toml::source_region& at) const;
@@ -128,23 +128,34 @@ Result<void> Reader::code(const std::string& code, const toml::source_region& at
                                  near.empty() ? "" : fmt::format(", did you mean {}?", near)));
 }
 
-Result<void> Reader::check(const toml::table& root) {
-  CKPT_TRY(const toml::table* t, section(root, "check"), "configuration");
-  CKPT_TRY_VOID(
-      known(*t, {"fail_on", "loaders", "select", "extend_select", "ignore"}, " in [check]"),
-      "configuration");
-  CKPT_TRY_VOID(text(*t, "fail_on", s_.fail_on, {"error", "warning", "info", "never"}),
-                "configuration");
-  CKPT_TRY_VOID(texts(*t, "loaders", s_.loaders), "configuration");
-  CKPT_TRY_VOID(texts(*t, "select", s_.select), "configuration");
-  CKPT_TRY_VOID(texts(*t, "extend_select", s_.extend_select), "configuration");
-  CKPT_TRY_VOID(texts(*t, "ignore", s_.ignore), "configuration");
-  const std::vector<std::string> loaders{"vllm", "transformers", "sglang"};
-  for (const std::string& l : s_.loaders) {
-    if (std::ranges::find(loaders, l) != loaders.end()) continue;
-    return problem(
-        t->get("loaders")->source(),
-        fmt::format("`{}` is no loader; there are {}", shown(l, 40), fmt::join(loaders, ", ")));
+/// One section whose keys the table lists.
+Result<void> Reader::listed(const toml::table& root, std::string_view name) {
+  CKPT_TRY(const toml::table* t, section(root, name), "configuration");
+  std::vector<std::string> names;
+  for (const Key& k : setting_keys()) {
+    if (k.section == name) names.emplace_back(k.name);
+  }
+  CKPT_TRY_VOID(known(*t, names, fmt::format(" in [{}]", name)), "configuration");
+  for (const Key& k : setting_keys()) {
+    if (k.section != name) continue;
+    CKPT_TRY_VOID(value(*t, k), "configuration");
+  }
+  return {};
+}
+
+Result<void> Reader::value(const toml::table& t, const Key& key) {
+  if (const auto* to = std::get_if<std::optional<std::string> Settings::*>(&key.to)) {
+    return text(t, key.name, s_.**to, key.allowed);
+  }
+  if (const auto* to = std::get_if<std::optional<std::uint64_t> Settings::*>(&key.to)) {
+    return number(t, key.name, s_.**to);
+  }
+  auto& list = s_.*std::get<std::vector<std::string> Settings::*>(key.to);
+  CKPT_TRY_VOID(texts(t, key.name, list), "configuration");
+  for (const std::string& word : list) {
+    if (key.allowed.empty() || std::ranges::find(key.allowed, word) != key.allowed.end()) continue;
+    return problem(t.get(key.name)->source(), fmt::format("`{}` is none of {}", shown(word, 40),
+                                                          fmt::join(key.allowed, ", ")));
   }
   return {};
 }
@@ -155,7 +166,7 @@ Result<void> Reader::severity(const toml::table& root) {
     const std::string name(key.str());
     CKPT_TRY_VOID(code(name, key.source()), "configuration");
     std::optional<std::string> level;
-    CKPT_TRY_VOID(text(*t, name, level, {"error", "warning", "info"}), "configuration");
+    CKPT_TRY_VOID(text(*t, name, level, severity_words()), "configuration");
     s_.severity[name] = *level == "error"     ? results::Severity::error
                         : *level == "warning" ? results::Severity::warning
                                               : results::Severity::info;
@@ -173,20 +184,10 @@ Result<void> Reader::gates(const toml::table& root) {
   return {};
 }
 
-Result<void> Reader::kl(const toml::table& root) {
-  CKPT_TRY(const toml::table* t, section(root, "kl"), "configuration");
-  CKPT_TRY_VOID(known(*t, {"reference", "text", "tokens", "context", "mode"}, " in [kl]"),
-                "configuration");
-  CKPT_TRY_VOID(text(*t, "reference", s_.reference), "configuration");
-  CKPT_TRY_VOID(text(*t, "text", s_.text), "configuration");
-  CKPT_TRY_VOID(number(*t, "tokens", s_.tokens), "configuration");
-  CKPT_TRY_VOID(number(*t, "context", s_.context), "configuration");
-  return text(*t, "mode", s_.mode, {"fp32", "bf16", "fp16"});
-}
-
 Result<Waiver> Reader::waiver(const toml::table& t) const {
-  CKPT_TRY_VOID(known(t, {"code", "subject", "reason", "expires"}, " in [[waiver]]"),
-                "configuration");
+  std::vector<std::string> names;
+  for (const WaiverKey& k : waiver_keys()) names.emplace_back(k.name);
+  CKPT_TRY_VOID(known(t, names, " in [[waiver]]"), "configuration");
   Waiver w;
   w.line = t.source().begin.line;
   std::optional<std::string> value;
@@ -239,10 +240,10 @@ Result<void> Reader::waivers(const toml::table& root) {
 
 Result<Settings> Reader::run(const toml::table& root) {
   CKPT_TRY_VOID(known(root, {"check", "severity", "gates", "kl", "waiver"}, ""), "configuration");
-  CKPT_TRY_VOID(check(root), "configuration");
+  CKPT_TRY_VOID(listed(root, "check"), "configuration");
   CKPT_TRY_VOID(severity(root), "configuration");
   CKPT_TRY_VOID(gates(root), "configuration");
-  CKPT_TRY_VOID(kl(root), "configuration");
+  CKPT_TRY_VOID(listed(root, "kl"), "configuration");
   CKPT_TRY_VOID(waivers(root), "configuration");
   return std::move(s_);
 }

@@ -35,6 +35,11 @@ struct Settings {
   std::vector<std::string> select;
   std::vector<std::string> extend_select;
   std::vector<std::string> ignore;
+  std::optional<std::string> gpu;
+  std::optional<std::string> gpu_memory;
+  std::optional<std::uint64_t> tensor_parallel;
+  std::optional<std::uint64_t> expert_parallel;
+  std::optional<std::string> base;
   std::map<std::string, results::Severity> severity;  ///< by exact code
   std::vector<std::string> gates;                     ///< `kl.mean<=0.014`
   std::optional<std::string> reference;
@@ -44,6 +49,9 @@ struct Settings {
   std::optional<std::string> mode;
   std::vector<Waiver> waivers;
 };
+
+/// Characters that the reason of a waiver must have.
+inline constexpr std::size_t kShortestReason = 10;
 
 inline constexpr const char* kSettingsName = "ckpt-check.toml";
 

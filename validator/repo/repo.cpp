@@ -11,6 +11,7 @@
 
 #include "validator/base/limits.h"
 #include "validator/base/text.h"
+#include "validator/repo/hub_cache.h"
 
 namespace ckpt::repo {
 namespace fs = std::filesystem;
@@ -25,18 +26,6 @@ std::string env(const char* name) {
 std::string expand_home(std::string path) {
   if (path.starts_with("~/")) path = env("HOME") + path.substr(1);
   return path;
-}
-
-/// The hub cache's folder, by the rules of huggingface_hub 1.33 (constants.py).
-std::string hub_cache() {
-  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
-    if (const std::string v = env(name); !v.empty()) return expand_home(v);
-  }
-  if (const std::string v = env("HF_HOME"); !v.empty()) return expand_home(v) + "/hub";
-  if (const std::string v = env("XDG_CACHE_HOME"); !v.empty()) {
-    return expand_home(v) + "/huggingface/hub";
-  }
-  return expand_home("~/.cache/huggingface/hub");
 }
 
 /// Where a repo lies: the folder that no link may leave, and the way from there.
@@ -156,6 +145,17 @@ std::shared_ptr<const int> open_directory(const std::string& path) {
 }
 
 }  // namespace
+
+std::string hub_cache() {
+  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
+    if (const std::string v = env(name); !v.empty()) return expand_home(v);
+  }
+  if (const std::string v = env("HF_HOME"); !v.empty()) return expand_home(v) + "/hub";
+  if (const std::string v = env("XDG_CACHE_HOME"); !v.empty()) {
+    return expand_home(v) + "/huggingface/hub";
+  }
+  return expand_home("~/.cache/huggingface/hub");
+}
 
 Result<Repo> Repo::open(const std::string& target) {
   if (target.starts_with("hf://") || target.starts_with("https://")) {

@@ -22,6 +22,7 @@ std::string escaped(std::string_view text) {
 
 std::string_view reads(const Rule& rule) {
   if (rule.run == nullptr) return "other commands' work";
+  if (rule.needs == Needs::base) return "the base";
   return rule.needs == Needs::values ? "values" : "headers, configs";
 }
 

@@ -11,6 +11,7 @@
 #include "validator/base/json.h"
 #include "validator/config/model_config.h"
 #include "validator/container/checkpoint.h"
+#include "validator/loaders/gpu.h"
 #include "validator/loaders/plan.h"
 #include "validator/quant/stored.h"
 #include "validator/repo/repo.h"
@@ -69,6 +70,36 @@ struct ValueFacts {
   std::vector<ContentHash> contents;
 };
 
+/// One module held against the same module of the base.
+struct BaseFact {
+  std::uint32_t module = 0;
+  std::uint64_t elements = 0;
+  bool packed = false;            ///< quantized here
+  bool equal = false;             ///< the same values, whatever the dtypes
+  bool cast = false;              ///< plain, and equal to the base rounded to this dtype
+  bool round_trip = false;        ///< a norm stored as w + 1 and back, in BF16
+  std::uint64_t overflowed = 0;   ///< finite in the base, Inf here
+  std::uint64_t flushed = 0;      ///< not 0 in the base, 0 here
+  std::uint64_t beyond = 0;       ///< packed: further from the base than one step
+  std::uint64_t off_nearest = 0;  ///< packed: not the nearest code, ends of the range left out
+  double error = 0;               ///< ||this - base||_F / ||base||_F
+  std::int32_t holds = -1;        ///< base module whose values these are instead, -1 unknown
+};
+
+/// What a comparison with the base found; modules that only one side has are not in it.
+struct BaseFacts {
+  std::vector<BaseFact> facts;           ///< by module
+  std::uint64_t vocabulary_differs = 0;  ///< entries of the base that are missing or other here
+  std::string vocabulary_first;          ///< the first of them, safe to show
+};
+
+/// Bytes that serving takes on each device (`estimate`).
+struct ServedBytes {
+  std::uint64_t weights = 0;
+  std::uint64_t rest = 0;     ///< KV cache, states and activations of one sequence
+  std::uint64_t context = 0;  ///< its length
+};
+
 /// A JSON file beside the weights, as far as it could be read.
 struct SideFile {
   bool present = false;
@@ -95,7 +126,12 @@ struct RuleInput {
   std::optional<std::string> chat_template;  ///< text of `chat_template.jinja`
   const repo::ModelCard* card = nullptr;     ///< null when there is no readable README.md
   std::uint64_t tensor_parallel = 0;         ///< GPUs that will share every layer; 0: not said
+  std::uint64_t expert_parallel = 0;         ///< GPUs that will share the experts; 0: not said
+  std::optional<loaders::Gpu> gpu;           ///< the device to serve on; none: not said
+  std::optional<ServedBytes> served;         ///< none when it cannot be estimated
   const ValueFacts* values = nullptr;        ///< null when values were not read
+  const BaseFacts* base = nullptr;           ///< null without a base to compare with
+  bool preview = false;                      ///< rules in preview run as well
   std::vector<results::Finding> earlier;     ///< findings of the rules before this one
 };
 

@@ -138,14 +138,30 @@ void emit_defects(const RuleInput& in, const Emit& emit, container::DefectKind k
 
 void emit_config_defects(const RuleInput& in, const Emit& emit, config::DefectKind kind,
                          const std::string& effect, const std::string& fix) {
+  std::vector<Draft> drafts;
+  std::map<std::string, std::size_t> by_message;  // sixty overrides with one slip are one defect
   for (const config::Defect& d : in.config->defects) {
     if (d.kind != kind) continue;
-    Draft draft;
-    draft.message = d.message;
-    draft.subject = d.pointer.empty() ? d.file : shown(d.pointer);
-    draft.where.push_back(at_json(d.file, shown(d.pointer), d.place));
-    if (!effect.empty()) draft.effects = every_loader(LoaderState::does_not_load, effect);
-    draft.fix = fix;
+    const auto [it, fresh] = by_message.try_emplace(d.file + d.message, drafts.size());
+    if (fresh) {
+      Draft draft;
+      draft.message = d.message;
+      draft.subject = d.pointer.empty() ? d.file : shown(d.pointer);
+      draft.count = 0;
+      if (!effect.empty()) draft.effects = every_loader(LoaderState::does_not_load, effect);
+      draft.fix = fix;
+      drafts.push_back(std::move(draft));
+    }
+    Draft& draft = drafts[it->second];
+    ++draft.count;
+    if (draft.where.size() < limits::kFindingPlaces) {
+      add_place(draft, at_json(d.file, shown(d.pointer), d.place));
+    }
+  }
+  for (Draft& draft : drafts) {
+    if (draft.count > 1) {
+      draft.message += fmt::format(", and in {} more places", with_commas(draft.count - 1));
+    }
     emit(std::move(draft));
   }
 }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "validator/base/limits.h"
+#include "validator/base/text.h"
 #include "validator/rules/rule.h"
 
 namespace ckpt::rules {
@@ -20,12 +21,37 @@ constexpr std::array kRules{
 #undef CKPT_RULE
 };
 
+/// A message of at most 80 characters where shortening its longest name does it: subject and places
+/// have the name in full.
+std::string short_message(std::string message) {
+  constexpr std::size_t kMost = 80;
+  constexpr std::size_t kLeastName = 12;
+  const std::size_t length = display_length(message);
+  if (length <= kMost) return message;
+  std::size_t begin = 0;
+  std::size_t size = 0;
+  for (std::size_t at = message.find('`'); at != std::string::npos;) {
+    const std::size_t end = message.find('`', at + 1);
+    if (end == std::string::npos) break;
+    if (end - at - 1 > size) {
+      begin = at + 1;
+      size = end - at - 1;
+    }
+    at = message.find('`', end + 1);
+  }
+  const std::string name = message.substr(begin, size);
+  const std::size_t excess = length - kMost;
+  const std::size_t room = display_length(name) > excess ? display_length(name) - excess : 0;
+  if (size == 0) return message;
+  return message.replace(begin, size, shorten_middle(name, std::max(room, kLeastName)));
+}
+
 results::Finding finding_of(const Rule& rule, Draft&& draft) {
   results::Finding f;
   f.code = std::string(rule.code);
   f.name = std::string(rule.name);
   f.severity = draft.severity.value_or(rule.severity);
-  f.message = std::move(draft.message);
+  f.message = short_message(std::move(draft.message));
   f.subject = std::move(draft.subject);
   f.count = draft.count;
   f.where = std::move(draft.where);
@@ -67,7 +93,7 @@ std::string_view needs_words(Needs needs) {
     case Needs::forward:
       return "a forward pass (ckpt-check kl)";
     case Needs::base:
-      return "a base checkpoint (ckpt-check prune-verify)";
+      return "a base checkpoint (check --base, or prune-verify)";
     case Needs::settings:
       return "the waivers of ckpt-check.toml";
   }
@@ -93,9 +119,13 @@ const Rule* find_rule(std::string_view code) {
 std::vector<results::Finding> run_rules(RuleInput& in, std::vector<results::Incomplete>& skipped,
                                         std::vector<std::string>& ran) {
   for (const Rule* rule : kRules) {
-    if (rule->run == nullptr) continue;  // found elsewhere
+    if (!is_run(*rule, in.preview)) continue;
     if (rule->needs == Needs::values && in.values == nullptr) {
       skipped.push_back({std::string(rule->code), "needs the weight values (--deep)"});
+      continue;
+    }
+    if (rule->needs == Needs::base && in.base == nullptr) {
+      skipped.push_back({std::string(rule->code), "needs a checkpoint to compare with (--base)"});
       continue;
     }
     ran.emplace_back(rule->code);
@@ -104,6 +134,11 @@ std::vector<results::Finding> run_rules(RuleInput& in, std::vector<results::Inco
     std::ranges::move(found, std::back_inserter(in.earlier));
   }
   return std::move(in.earlier);
+}
+
+bool is_run(const Rule& rule, bool preview) {
+  // Without a function the finding is made elsewhere.
+  return rule.run != nullptr && (preview || rule.status != Status::preview);
 }
 
 results::Finding make_finding(std::string_view code, Draft draft) {

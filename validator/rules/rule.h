@@ -67,6 +67,9 @@ struct Rule {
 /// A finding of a known rule, made outside run_rules.
 [[nodiscard]] results::Finding make_finding(std::string_view code, Draft draft);
 
+/// Whether a run of `check` looks at this rule: made here, and not in preview unless that is asked.
+[[nodiscard]] bool is_run(const Rule& rule, bool preview);
+
 /// The `explain` page of one rule, plain text of at most 100 columns.
 [[nodiscard]] std::string explain_text(const Rule& rule);
 

@@ -132,6 +132,20 @@ void report_mismatch(const RuleInput& in, const Emit& emit, const Mismatch& mism
   emit(std::move(draft));
 }
 
+void report_sizes(const RuleInput& in, const Emit& emit, const OddSizes& odd) {
+  if (odd.modules.empty()) return;
+  const arch::Module& first = in.blueprint->modules()[odd.modules[0]];
+  Draft draft;
+  draft.message = fmt::format("{} {}, first [{}]", with_commas(odd.modules.size()), odd.words,
+                              fmt::join(first.shape, ", "));
+  draft.subject = first.name;
+  draft.count = odd.modules.size();
+  add_modules(in, odd.modules, draft);
+  draft.effects = odd.effects;
+  draft.fix = odd.fix;
+  emit(std::move(draft));
+}
+
 void report_raises(const RuleInput& in, const Emit& emit, bool kernel_limits,
                    const std::string& fix) {
   for (const loaders::LoadPlan& plan : in.plans) {

@@ -37,6 +37,17 @@ struct Mismatch {
 
 void report_mismatch(const RuleInput& in, const Emit& emit, const Mismatch& mismatch);
 
+/// Emits one finding for modules whose sizes some kernel does not take, if there are any; `words`
+/// say what they are and follow their number.
+struct OddSizes {
+  std::vector<std::uint32_t> modules;
+  std::string words;
+  std::vector<results::Effect> effects;
+  std::string fix;
+};
+
+void report_sizes(const RuleInput& in, const Emit& emit, const OddSizes& odd);
+
 /// Emits one finding per loader and exception type that plans raise; kernel limits
 /// (NotImplementedError) or contradictions (all others).
 void report_raises(const RuleInput& in, const Emit& emit, bool kernel_limits,

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "validator/rules/edits.h"
 #include "validator/rules/places.h"
 
@@ -14,21 +16,24 @@ bool has_linear_attention(const config::ModelConfig& c) {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!has_linear_attention(*in.config)) return;
+  Draft draft;
+  draft.count = 0;
   for (const config::DtypeField& f : in.config->dtypes) {
     if (f.value != "float16" && f.value != "torch.float16" && f.value != "half") continue;
-    Draft draft;
-    draft.message = "the declared dtype is float16";
-    draft.subject = f.pointer;
+    if (draft.count++ == 0) draft.subject = f.pointer;
     results::Location w = at_json("config.json", f.pointer, f.member.value);
     w.note = "linear-attention states exceed 65504, the float16 maximum";
-    draft.where.push_back(std::move(w));
-    draft.effects = {
-        {"vllm", results::LoaderState::wrong_output, "NaN, seen as `!!!!!!!`"},
-        {"transformers", results::LoaderState::wrong_output, "NaN with dtype=\"auto\""}};
-    draft.fix = "write \"bfloat16\"";
+    add_place(draft, std::move(w));
     draft.edits.push_back(replace_value("config.json", f.member.value, "\"bfloat16\""));
-    emit(std::move(draft));
   }
+  if (draft.count == 0) return;
+  draft.message = draft.count == 1
+                      ? std::string("the declared dtype is float16")
+                      : fmt::format("the declared dtype is float16, in {} places", draft.count);
+  draft.effects = {{"vllm", results::LoaderState::wrong_output, "NaN, seen as `!!!!!!!`"},
+                   {"transformers", results::LoaderState::wrong_output, "NaN with dtype=\"auto\""}};
+  draft.fix = "write \"bfloat16\"";
+  emit(std::move(draft));
 }
 
 }  // namespace

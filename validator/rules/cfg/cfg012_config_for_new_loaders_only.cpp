@@ -1,4 +1,5 @@
 #include "validator/rules/documents.h"
+#include "validator/rules/edits.h"
 
 namespace ckpt::rules {
 namespace {
@@ -20,6 +21,14 @@ void run(const RuleInput& in, const Emit& emit) {
                               : at_text_field(in, "rope_parameters"));
   draft.effects.push_back({"transformers 4 and older engines", results::LoaderState::wrong_output,
                            "take float32, or a rotary base of 10000"});
+  if (dtype) {
+    draft.edits.push_back(
+        set_member("config.json", root, "torch_dtype", std::string(root.find("dtype").raw())));
+  }
+  if (rope) {
+    const json::Value theta = text.find("rope_parameters").find("rope_theta");
+    draft.edits.push_back(set_member("config.json", text, "rope_theta", std::string(theta.raw())));
+  }
   draft.fix = "write both spellings when older loaders matter";
   emit(std::move(draft));
 }
@@ -31,6 +40,7 @@ const Rule kCFG012{
     .code = "CFG012",
     .name = "config-for-new-loaders-only",
     .severity = results::Severity::info,
+    .repairable = true,
     .what =
         "`torch_dtype` stands beside `dtype`, and a flat `rope_theta` beside `rope_parameters`.",
     .why =

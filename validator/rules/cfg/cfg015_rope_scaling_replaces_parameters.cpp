@@ -1,13 +1,33 @@
 #include <fmt/format.h>
 
 #include "validator/rules/documents.h"
+#include "validator/rules/edits.h"
 
 namespace ckpt::rules {
 namespace {
 
-void report(const Emit& emit, std::string message, results::Location place,
-            results::Effect effect) {
+/// The fields of `scaling` in `parameters`, and `scaling` gone: what the file was meant to say.
+std::vector<results::Edit> moved(const json::Value& scaling, const json::Value& parameters) {
+  std::vector<results::Edit> edits;
+  std::vector<NewMember> added;
+  scaling.each_member([&](const json::Member& m) {
+    const std::string name = m.name == "type" ? "rope_type" : std::string(m.name);
+    const json::Value old = parameters.find(name);
+    if (old) {
+      edits.push_back(replace_value("config.json", old, std::string(m.value.raw())));
+    } else {
+      added.emplace_back(name, std::string(m.value.raw()));
+    }
+  });
+  if (!added.empty()) edits.push_back(add_members("config.json", parameters, added));
+  edits.push_back(replace_value("config.json", scaling, "null"));
+  return edits;
+}
+
+void report(const Emit& emit, std::string message, results::Location place, results::Effect effect,
+            std::vector<results::Edit> edits = {}) {
   Draft draft;
+  draft.edits = std::move(edits);
   draft.message = std::move(message);
   draft.subject = "rope_scaling";
   draft.where.push_back(std::move(place));
@@ -27,9 +47,11 @@ void run(const RuleInput& in, const Emit& emit) {
            fmt::format("`rope_scaling` replaces `rope_theta` {} by {}", *theta,
                        in.config->text.rope.theta),
            at_text_field(in, "rope_scaling"),
-           {"transformers", results::LoaderState::wrong_output, "rotates with another base"});
+           {"transformers", results::LoaderState::wrong_output, "rotates with another base"},
+           moved(scaling, text.find("rope_parameters")));
   }
   const json::Value top = config_root(in).find("rope_scaling");
+  // Whether anybody wants the scaling that nothing has read so far, the files do not say.
   if (in.config->nested && top.is(json::Kind::object)) {
     report(emit, "`rope_scaling` stands at the top of a nested config, where nothing reads it",
            at_json("config.json", "/rope_scaling", top),
@@ -44,6 +66,7 @@ const Rule kCFG015{
     .code = "CFG015",
     .name = "rope-scaling-replaces-parameters",
     .severity = results::Severity::error,
+    .repairable = true,
     .what =
         "`rope_scaling` does not hide the base frequency of `rope_parameters`, and stands where"
         " it is read.",

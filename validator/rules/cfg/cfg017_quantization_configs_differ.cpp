@@ -5,6 +5,7 @@
 
 #include "validator/base/text.h"
 #include "validator/rules/documents.h"
+#include "validator/rules/edits.h"
 
 namespace ckpt::rules {
 namespace {
@@ -51,6 +52,9 @@ void run(const RuleInput& in, const Emit& emit) {
     if (!told && differs(f, copy)) note(f, "config.json", q->pointer);
   }
   if (draft.count == 0) return;
+  draft.edits.push_back(replace_value("quantization_config.json",
+                                      in.quantization_config.document->root(),
+                                      std::string(q->block.value.raw())));
   draft.fix = "copy the block of config.json to quantization_config.json";
   emit(std::move(draft));
 }
@@ -62,6 +66,7 @@ const Rule kCFG017{
     .code = "CFG017",
     .name = "quantization-configs-differ",
     .severity = results::Severity::info,
+    .repairable = true,
     .what = "`quantization_config.json` says what the block in config.json says.",
     .why =
         "All three loaders read config.json and never look at the copy; people and tools do. A "

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
@@ -19,18 +17,12 @@ void run(const RuleInput& in, const Emit& emit) {
     if ((n % 64 == 0 && k % 128 == 0) || (n % 128 == 0 && k % 64 == 0)) continue;
     found.push_back(i);
   }
-  if (found.empty()) return;
-  const arch::Module& first = in.blueprint->modules()[found[0]];
-  Draft draft;
-  draft.message = fmt::format("{} quantized linears are not of whole kernel tiles, first [{}]",
-                              found.size(), fmt::join(first.shape, ", "));
-  draft.subject = first.name;
-  draft.count = found.size();
-  add_modules(in, found, draft);
-  draft.effects = {
-      {"older engines", results::LoaderState::does_not_load, "have no kernel for these sizes"}};
-  draft.fix = "keep them at 16 bits when older engines matter";
-  emit(std::move(draft));
+  report_sizes(in, emit,
+               {.modules = std::move(found),
+                .words = "quantized linears are not of whole kernel tiles",
+                .effects = {{"older engines", results::LoaderState::does_not_load,
+                             "have no kernel for these sizes"}},
+                .fix = "keep them at 16 bits when older engines matter"});
 }
 
 }  // namespace

@@ -43,7 +43,9 @@ void run(const RuleInput& in, const Emit& emit) {
     draft.effects = {
         {"vllm", results::LoaderState::wrong_weights,
          "leaves the parameters uninitialised, without a word"},
-        {"transformers", results::LoaderState::wrong_weights, "newly initialised, a warning only"}};
+        {"transformers", results::LoaderState::wrong_weights, "newly initialised, a warning only"},
+        {"sglang", results::LoaderState::wrong_weights,
+         "leaves the parameters uninitialised, without a word"}};
     draft.fix = "copy the tensors from the base model";
     emit(std::move(draft));
   }

@@ -41,9 +41,11 @@ void run(const RuleInput& in, const Emit& emit) {
           ? fmt::format("`{}` has no place in the architecture", draft.subject)
           : fmt::format("{} tensors have no place in the architecture", with_commas(draft.count));
   if (first != draft.subject && !draft.where.empty()) draft.where[0].note = first;
-  draft.effects = {{"vllm", results::LoaderState::does_not_load,
-                    "ValueError: there is no module or parameter of this name"},
-                   {"transformers", results::LoaderState::wrong_weights, "ignores the tensor"}};
+  draft.effects = {
+      {"vllm", results::LoaderState::does_not_load,
+       "ValueError: there is no module or parameter of this name"},
+      {"transformers", results::LoaderState::wrong_weights, "ignores the tensor"},
+      {"sglang", results::LoaderState::wrong_weights, "drops the tensor with a line in the log"}};
   draft.fix = "rename the tensor to what the architecture asks for, or remove it";
   emit(std::move(draft));
 }

@@ -44,7 +44,8 @@ void run(const RuleInput& in, const Emit& emit) {
     draft.where.push_back(at_module(in, i));
     draft.effects = {
         {"vllm", results::LoaderState::does_not_load, "the shapes do not fit"},
-        {"transformers", results::LoaderState::wrong_output, "refuses it, or takes it as it is"}};
+        {"transformers", results::LoaderState::wrong_output, "refuses it, or takes it as it is"},
+        {"sglang", results::LoaderState::does_not_load, "the shapes do not fit"}};
     draft.fix = "correct the config, or store the tensor with the shape the architecture asks for";
     found.add(std::move(draft));
   }

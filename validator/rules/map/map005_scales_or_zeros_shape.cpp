@@ -51,7 +51,8 @@ void run(const RuleInput& in, const Emit& emit) {
       draft.where.push_back(at_tensor(in, at));
       draft.effects = {{"vllm", results::LoaderState::does_not_load, "the shapes do not fit"},
                        {"transformers", results::LoaderState::wrong_output,
-                        "RuntimeError, or wrong zero points"}};
+                        "RuntimeError, or wrong zero points"},
+                       {"sglang", results::LoaderState::does_not_load, "the shapes do not fit"}};
       draft.fix = "quantize the module again";
       found.add(std::move(draft));
     }

@@ -42,10 +42,12 @@ void run(const RuleInput& in, const Emit& emit) {
   }
   for (auto& [why, draft] : by_problem) {
     draft.message = fmt::format("`{}` {}", draft.subject, why);
-    draft.effects = {{"vllm", results::LoaderState::wrong_weights,
-                      "the missing part stays uninitialised, or the extra one is refused"},
-                     {"transformers", results::LoaderState::wrong_weights,
-                      "the missing part stays uninitialised"}};
+    draft.effects = {
+        {"vllm", results::LoaderState::wrong_weights,
+         "the missing part stays uninitialised, or the extra one is refused"},
+        {"transformers", results::LoaderState::wrong_weights,
+         "the missing part stays uninitialised"},
+        {"sglang", results::LoaderState::wrong_weights, "the missing part stays uninitialised"}};
     draft.fix = "quantize the module again";
     emit(std::move(draft));
   }

@@ -1,7 +1,4 @@
-#include <fmt/format.h>
-
-#include "validator/base/text.h"
-#include "validator/rules/places.h"
+#include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
 namespace {
@@ -20,18 +17,12 @@ void run(const RuleInput& in, const Emit& emit) {
       continue;
     if (m.shape[0] % 32 != 0 || m.shape[1] % 32 != 0) found.push_back(i);
   }
-  if (found.empty()) return;
-  const arch::Module& first = in.blueprint->modules()[found[0]];
-  Draft draft;
-  draft.message =
-      fmt::format("{} packed modules have sizes that are no multiples of 32, first [{}]",
-                  with_commas(found.size()), fmt::join(first.shape, ", "));
-  draft.subject = first.name;
-  draft.count = found.size();
-  add_modules(in, found, draft);
-  draft.effects = every_loader(results::LoaderState::does_not_load, "no kernel takes these sizes");
-  draft.fix = "keep the modules at 16 bits";
-  emit(std::move(draft));
+  report_sizes(
+      in, emit,
+      {.modules = std::move(found),
+       .words = "packed modules have sizes that are no multiples of 32",
+       .effects = every_loader(results::LoaderState::does_not_load, "no kernel takes these sizes"),
+       .fix = "keep the modules at 16 bits"});
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 #include "validator/rules/edits.h"
-#include "validator/rules/places.h"
+#include "validator/rules/shared_runs.h"
 
 #include <fmt/format.h>
 
@@ -78,7 +78,8 @@ void report(const RuleInput& in, const Emit& emit, arch::ModuleClass cls,
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr || !in.config->quant || !in.intent->predicted) return;
-  std::set<std::uint32_t> explained;  // modules whose finding is another rule's cause
+  if (packed_modules(in).empty()) return;  // QNT001
+  std::set<std::uint32_t> explained;       // modules whose finding is another rule's cause
   for (const std::uint32_t m : undeclared_vision(in)) explained.insert(m);
   for (const DeadOverride& d : dead_overrides(in)) {
     const std::int32_t m = d.repaired.empty() ? -1 : in.blueprint->find(d.repaired);

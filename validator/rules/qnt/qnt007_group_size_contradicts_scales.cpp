@@ -7,19 +7,23 @@ namespace ckpt::rules {
 namespace {
 
 void run(const RuleInput& in, const Emit& emit) {
-  report_mismatch(in, emit,
-                  {.field = "group_size",
-                   .differs =
-                       [](const quant::Stored& s, const loaders::Decision& d, const Shape& shape) {
-                         return s.groups != 0 && shape.size() == 2 &&
-                                s.groups != loaders::group_count(d.group_size, shape[1]);
-                       },
-                   .message =
-                       [](std::size_t n, const quant::Stored& s, const loaders::Decision& d) {
-                         return fmt::format("{} modules have groups of {}, the config says {}",
-                                            with_commas(n), s.group_size, d.group_size);
-                       },
-                   .stored_value = [](const quant::Stored& s) { return s.group_size; }});
+  report_mismatch(
+      in, emit,
+      {.field = "group_size",
+       .differs =
+           [](const quant::Stored& s, const loaders::Decision& d, const Shape& shape) {
+             return s.groups != 0 && shape.size() == 2 &&
+                    s.groups != loaders::group_count(d.group_size, shape[1]);
+           },
+       .message =
+           [](std::size_t n, const quant::Stored& s, const loaders::Decision& d) {
+             const auto words = [](std::int64_t g) {
+               return g < 0 ? std::string("one group a row") : fmt::format("groups of {}", g);
+             };
+             return fmt::format("{} modules have {}, the config says {}", with_commas(n),
+                                words(s.group_size), words(d.group_size));
+           },
+       .stored_value = [](const quant::Stored& s) { return s.group_size; }});
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "validator/base/text.h"
+#include "validator/rules/edits.h"
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
@@ -25,6 +26,17 @@ std::vector<std::uint32_t> disputed(const RuleInput& in) {
     }
   }
   return out;
+}
+
+/// The pattern that, matched in whole, means what this one means when it is searched for.
+std::string whole_name(std::string text) {
+  const bool start = text.starts_with('^');
+  const bool end = text.ends_with('$') && !text.ends_with("\\$");
+  if (start) text.erase(0, 1);
+  if (end) text.pop_back();
+  if (text.find('|') != std::string::npos) text = "(?:" + text + ")";
+  return (start || text.starts_with(".*") ? "" : ".*") + text +
+         (end || text.ends_with(".*") ? "" : ".*");
 }
 
 void run(const RuleInput& in, const Emit& emit) {
@@ -57,6 +69,8 @@ void run(const RuleInput& in, const Emit& emit) {
       if (a[i] == b[i] || told[i]) continue;
       told[i] = true;
       if (draft.subject.empty()) draft.subject = shown(patterns[i]);
+      const config::Override& o = q.overrides[keys[i]];
+      draft.edits.push_back(replace_value(q.file, o.member.key, json::quoted(whole_name(o.key))));
       add_place(draft,
                 at_json(q.file, q.pointer + "/extra_config", q.overrides[keys[i]].member.key));
     }
@@ -78,6 +92,7 @@ const Rule kQNT023{
     .code = "QNT023",
     .name = "pattern-read-differently",
     .severity = results::Severity::warning,
+    .repairable = true,
     .what = "Every pattern among the overrides selects the same modules in all loaders.",
     .why =
         "The same key is searched for anywhere in the name (vLLM, transformers), must match the"

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "validator/base/text.h"
+#include "validator/rules/edits.h"
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
@@ -14,6 +15,31 @@ struct Anchored {
   std::vector<std::string> texts;
   std::vector<const config::Pattern*> places;
 };
+
+/// Takes `word` and the dot after it, however that is spelt, from the front.
+bool take(std::string_view& text, std::string_view word) {
+  if (!text.starts_with(word)) return false;
+  std::string_view rest = text.substr(word.size());
+  for (const std::string_view dot : {"\\.", "[.]", "."}) {
+    if (!rest.starts_with(dot)) continue;
+    rest.remove_prefix(dot.size());
+    // `.` with a quantifier stands for more than the dot.
+    if (dot == "." && !rest.empty() && std::string_view("*+?{").find(rest[0]) != rest.npos) {
+      return false;
+    }
+    text = rest;
+    return true;
+  }
+  return false;
+}
+
+/// The same pattern without the beginning that only HF names have.
+std::string anywhere(std::string_view text) {
+  text.remove_prefix(text.starts_with("re:^") ? 4 : 3);
+  if (!take(text, "model")) return {};
+  (void)take(text, "language_model");
+  return "re:.*" + std::string(text);
+}
 
 void note(Anchored& patterns, const config::Pattern& p) {
   std::string_view text = p.text;
@@ -65,6 +91,10 @@ void run(const RuleInput& in, const Emit& emit) {
       draft.message = fmt::format("`{}` never matches in vLLM, which renames the modules",
                                   shown(draft.subject, 40));
     }
+    const config::Pattern& p = *patterns.places[i];
+    if (const std::string text = anywhere(p.text); !text.empty()) {
+      draft.edits.push_back(replace_value(q.file, p.place, json::quoted(text)));
+    }
     if (draft.where.size() < kMostPlaces) {
       add_place(draft, at_json(q.file, q.pointer, patterns.places[i]->place));
     }
@@ -83,6 +113,7 @@ const Rule kQNT027{
     .code = "QNT027",
     .name = "pattern-anchored-on-hf-prefix",
     .severity = results::Severity::error,
+    .repairable = true,
     .what =
         "Patterns of a compressed-tensors config match under the names that vLLM gives a "
         "vision-language model.",

@@ -5,6 +5,7 @@
 
 #include "validator/base/text.h"
 #include "validator/rules/documents.h"
+#include "validator/rules/edits.h"
 
 namespace ckpt::rules {
 namespace {
@@ -18,6 +19,9 @@ void run(const RuleInput& in, const Emit& emit) {
     draft.message = in.generation_config.present ? "`generation_config.json` cannot be read"
                                                  : "`generation_config.json` is missing";
     draft.where.push_back(at_file("generation_config.json"));
+    if (!in.generation_config.present) {
+      draft.edits.push_back(copy_from_base("generation_config.json"));
+    }
     emit(std::move(draft));
     return;
   }
@@ -37,6 +41,14 @@ void run(const RuleInput& in, const Emit& emit) {
   const bool unknown =
       std::ranges::all_of(ids, [largest](std::int64_t id) { return id > largest; });
   if (unknown && !ids.empty()) draft.severity = results::Severity::info;
+  const json::Value root = in.generation_config.document->root();
+  if (listed.is(json::Kind::array)) {
+    draft.edits.push_back(add_elements("generation_config.json", listed, {std::to_string(*turn)}));
+  } else {
+    const std::string list =
+        ids.empty() ? std::to_string(*turn) : fmt::format("[{}, {}]", *turn, ids.front());
+    draft.edits.push_back(set_member("generation_config.json", root, "eos_token_id", list));
+  }
   draft.effects.push_back(
       {"all", results::LoaderState::wrong_output, "does not stop at the end of a turn"});
   emit(std::move(draft));
@@ -49,6 +61,7 @@ const Rule kTOK006{
     .code = "TOK006",
     .name = "stop-token-not-generated-for",
     .severity = results::Severity::warning,
+    .repairable = true,
     .what =
         "generation_config.json exists and its `eos_token_id` holds the tokenizer's end-of-turn"
         " token.",

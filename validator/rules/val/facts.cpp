@@ -80,6 +80,10 @@ bool is_words(const RuleInput& in, const ValueFact& fact) {
   return fact.code_bits != 0 && !name.ends_with("qzeros");
 }
 
+bool degenerate(const RuleInput& in, const ValueFact& fact) {
+  return is_words(in, fact) && fact.code_bits > 1 && fact.code_entropy < 0.5 * fact.code_bits;
+}
+
 std::vector<Sibling> outliers(std::vector<Sibling> siblings, double factor) {
   std::erase_if(siblings, [](const Sibling& s) { return !(s.value > 0) || std::isinf(s.value); });
   if (siblings.size() < kLeastSiblings) return {};

@@ -39,6 +39,9 @@ struct Sibling {
 /// True when the fact is about packed words, not about zero points.
 [[nodiscard]] bool is_words(const RuleInput& in, const ValueFact& fact);
 
+/// True when packed words carry less than half of the information that they could.
+[[nodiscard]] bool degenerate(const RuleInput& in, const ValueFact& fact);
+
 /// Siblings whose value is more than `factor` times, or less than 1/`factor` of, the median of all,
 /// and more than 20 robust deviations of the logarithm from it.
 [[nodiscard]] std::vector<Sibling> outliers(std::vector<Sibling> siblings, double factor);

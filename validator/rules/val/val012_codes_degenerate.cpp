@@ -8,11 +8,7 @@ namespace {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_facts(in, emit,
-               {.wrong =
-                    [&in](const ValueFact& f) {
-                      return is_words(in, f) && f.code_bits > 1 &&
-                             f.code_entropy < 0.5 * f.code_bits;
-                    },
+               {.wrong = [&in](const ValueFact& f) { return degenerate(in, f); },
                 .message = [](const ValueFact& f) -> std::string {
                   if (f.codes_used == 1) return "all codes of the module are equal";
                   return fmt::format("{} different codes, {:.1f} bits of information in {}",

@@ -10,8 +10,7 @@ void run(const RuleInput& in, const Emit& emit) {
   report_facts(in, emit,
                {.wrong =
                     [&in](const ValueFact& f) {
-                      const bool told = f.codes_used == 1 || f.code_entropy < 0.5 * f.code_bits;
-                      return is_words(in, f) && !told && f.dead_groups > 0 &&
+                      return is_words(in, f) && !degenerate(in, f) && f.dead_groups > 0 &&
                              f.dead_groups * 8 >= f.code_groups;
                     },
                 .message =

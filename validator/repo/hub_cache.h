@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace ckpt::repo {
+
+/// The hub cache's folder, by the rules of huggingface_hub 1.33 (constants.py); it may not exist.
+[[nodiscard]] std::string hub_cache();
+
+}  // namespace ckpt::repo
