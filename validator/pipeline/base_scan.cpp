@@ -76,17 +76,24 @@ class Comparison {
   }
 };
 
-/// |scale| of every group of rows [begin, end), row after row. Empty when the groups cannot be
-/// followed: stored activation order.
+/// |scale| of every group of rows [begin, end), row after row. Empty when there is no step: floats
+/// of few bits, and groups that cannot be followed because of a stored activation order.
 std::vector<float> steps_of(const Parameter& p, std::uint64_t begin, std::uint64_t end) {
-  const quant::IntLayout& l = p.layout;
+  const quant::Layout& l = p.layout;
+  const bool integers = l.element == quant::Element::code || l.element == quant::Element::i8;
+  const bool known =
+      l.scale_dtype == Dtype::f16 || l.scale_dtype == Dtype::bf16 || l.scale_dtype == Dtype::f32;
   const std::uint64_t width = dtype_bits(l.scale_dtype) / 8;
-  if (!p.g_idx.empty() || p.scales.size() < l.n * l.groups * width) return {};
+  const std::uint64_t scale_rows = l.scale_rows();
+  if (!integers || !known || !p.g_idx.empty() || p.scales.size() < scale_rows * l.groups * width) {
+    return {};
+  }
   std::vector<float> out;
   out.reserve((end - begin) * l.groups);
   for (std::uint64_t n = begin; n < end; ++n) {
     for (std::uint64_t g = 0; g < l.groups; ++g) {
-      const std::uint64_t at = l.scales_row_is_out ? n * l.groups + g : g * l.n + n;
+      const std::uint64_t row = n / l.rows_per_scale;
+      const std::uint64_t at = l.scales_row_is_out ? row * l.groups + g : g * scale_rows + row;
       const std::byte* from = p.scales.data() + at * width;
       const float s = l.scale_dtype == Dtype::f32   ? load<float>(from)
                       : l.scale_dtype == Dtype::f16 ? f16_to_f32(load<std::uint16_t>(from))
@@ -157,7 +164,7 @@ std::vector<Scanner::Pair> Scanner::pairs(std::uint64_t& left_out) const {
 void Scanner::packed_rows(const Parameter& p, std::uint64_t begin, std::uint64_t end,
                           std::span<const float> mine, std::span<const float> theirs,
                           Comparison& sums) const {
-  const quant::IntLayout& l = p.layout;
+  const quant::Layout& l = p.layout;
   const std::vector<float> steps = steps_of(p, begin, end);
   const std::uint64_t group = std::max<std::uint64_t>(l.group_size, 1);
   for (std::uint64_t row = 0; row < end - begin; ++row) {

@@ -12,7 +12,14 @@ namespace {
 struct Bad {
   const loaders::LoadPlan* plan = nullptr;
   std::vector<std::uint32_t> modules;
+  bool mismatch = false;  ///< asks for other tensors than those stored: no limit of the loader
 };
+
+bool is_mismatch(loaders::Outcome o) {
+  using loaders::Outcome;
+  return o == Outcome::asks_packed_has_plain || o == Outcome::asks_plain_has_packed ||
+         o == Outcome::width_differs || o == Outcome::group_differs;
+}
 
 bool explained(const RuleInput& in, std::string_view loader) {
   for (const results::Finding& f : in.earlier) {
@@ -31,12 +38,14 @@ void run(const RuleInput& in, const Emit& emit) {
   bool somebody_takes_it = false;
   for (const loaders::LoadPlan& plan : in.plans) {
     if (!plan.predicted || !plan.refused.empty()) continue;
-    Bad b{&plan, {}};
+    Bad b{.plan = &plan};
     for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
       const loaders::Outcome o = loaders::outcome_of(plan, *in.blueprint, i, in.stored->modules[i]);
       const results::LoaderState s =
           state_of(plan.loader, o, in.blueprint->modules()[i], plan.decision(i));
-      if (s != results::LoaderState::loads_as_meant) b.modules.push_back(i);
+      if (s == results::LoaderState::loads_as_meant) continue;
+      b.modules.push_back(i);
+      b.mismatch = b.mismatch || is_mismatch(o);
     }
     if (b.modules.empty()) {
       somebody_takes_it = somebody_takes_it || !explained(in, loaders::loader_name(plan.loader));
@@ -58,11 +67,13 @@ void run(const RuleInput& in, const Emit& emit) {
     for (results::Effect& e : effects_on(in, b.modules)) {
       if (e.loader == loader) draft.effects.push_back(std::move(e));
     }
-    if (somebody_takes_it || has_error) draft.severity = results::Severity::info;
+    // vLLM reads every spelling that the others read: what it takes otherwise, the config says so.
+    const bool limit =
+        somebody_takes_it && !(b.mismatch && b.plan->loader == loaders::Loader::vllm);
+    if (limit || has_error) draft.severity = results::Severity::info;
     draft.fix =
-        somebody_takes_it
-            ? "a limit of this loader and version; another one takes the checkpoint as it is"
-            : "make the config say what is stored";
+        limit ? "a limit of this loader and version; another one takes the checkpoint as it is"
+              : "make the config say what is stored";
     emit(std::move(draft));
   }
 }
@@ -78,7 +89,8 @@ const Rule kLDR001{
     .why =
         "The summary of the load plans: what a loader will do that none of the other "
         "findings explains. When another predicted loader takes the checkpoint as meant it "
-        "is a limit of this loader, and information only.",
+        "is a limit of this loader, and information only, unless it is vLLM and asks for other "
+        "tensors than those stored: it reads every spelling that the others read.",
     .bad = "a plan that asks for `.weight_packed` of experts stored in BF16",
     .good = "plans and stored tensors agree",
     .fix = "see the modules named",

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 namespace ckpt::rules {
 namespace {
 
@@ -10,9 +13,25 @@ struct Wanted {
   std::array<std::uint64_t, 2> shape{};
 };
 
+/// FP8 blocks of the config: a scale for each, the last ones ragged.
+std::array<Wanted, 2> block_scales(const RuleInput& in, const arch::Module& m,
+                                   const quant::Stored& s) {
+  const auto& q = in.config->quant;
+  if (!q || q->method != config::QuantMethod::fp8 || q->weight_block_size.size() != 2) return {};
+  const auto blocks = [](std::uint64_t size, std::int64_t block) {
+    const auto b = static_cast<std::uint64_t>(std::max<std::int64_t>(block, 1));
+    return (size + b - 1) / b;
+  };
+  const std::uint64_t rows = blocks(m.shape[0], q->weight_block_size[0]) * (s.joined ? 2 : 1);
+  return {
+      Wanted{quant::Member::weight_scale_inv, {rows, blocks(m.shape[1], q->weight_block_size[1])}}};
+}
+
 /// At most two; the rest say `weight`.
-std::array<Wanted, 2> wanted(const arch::Module& m, const quant::Stored& s) {
-  if (m.shape.size() != 2 || s.groups == 0 || s.bits == 0) return {};
+std::array<Wanted, 2> wanted(const RuleInput& in, const arch::Module& m, const quant::Stored& s) {
+  if (m.shape.size() != 2) return {};
+  if (s.format == quant::Format::fp8_block) return block_scales(in, m, s);
+  if (s.groups == 0 || s.bits == 0) return {};
   const std::uint64_t n = m.shape[0] * (s.joined ? 2 : 1);
   const std::uint64_t zeros = (n * static_cast<std::uint64_t>(s.bits) + 31) / 32;
   switch (s.format) {
@@ -37,7 +56,7 @@ void run(const RuleInput& in, const Emit& emit) {
     const arch::Module& m = in.blueprint->modules()[i];
     if (m.cls == arch::ModuleClass::router || m.cls == arch::ModuleClass::shared_expert_gate)
       continue;
-    for (const Wanted& w : wanted(m, s)) {
+    for (const Wanted& w : wanted(in, m, s)) {
       if (w.member == quant::Member::weight || s.at(w.member) < 0) continue;
       const auto at = static_cast<std::uint32_t>(s.at(w.member));
       ShapeView have = in.checkpoint->tensors()[at].shape;

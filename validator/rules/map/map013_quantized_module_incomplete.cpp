@@ -7,7 +7,14 @@
 namespace ckpt::rules {
 namespace {
 
-std::string problem(const quant::Stored& s) {
+/// The tensor of scales that FP8 weights have: by blocks where the config gives their size.
+quant::Member fp8_scales(const RuleInput& in) {
+  const auto& q = in.config->quant;
+  const bool blocks = q && q->method == config::QuantMethod::fp8 && !q->weight_block_size.empty();
+  return blocks ? quant::Member::weight_scale_inv : quant::Member::weight_scale;
+}
+
+std::string problem(const RuleInput& in, const quant::Stored& s) {
   using quant::Member;
   if (s.both) return "has `.weight` and packed tensors";
   const auto lacks = [&s](Member m) { return s.at(m) < 0; };
@@ -19,6 +26,10 @@ std::string problem(const quant::Stored& s) {
     case quant::Format::ct_packed:
       if (lacks(Member::weight_scale)) return "has no `.weight_scale`";
       return lacks(Member::weight_shape) ? "has no `.weight_shape`" : "";
+    case quant::Format::fp8:
+    case quant::Format::fp8_block:
+      return lacks(fp8_scales(in)) ? fmt::format("has no `.{}`", quant::member_name(fp8_scales(in)))
+                                   : "";
     case quant::Format::unknown:
       return "has no packed words or weight";
     default:
@@ -30,7 +41,7 @@ void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr || in.checkpoint->incomplete()) return;
   std::map<std::string, Draft> by_problem;
   for (std::uint32_t i = 0; i < in.stored->modules.size(); ++i) {
-    const std::string why = problem(in.stored->modules[i]);
+    const std::string why = problem(in, in.stored->modules[i]);
     if (why.empty()) continue;
     Draft& draft = by_problem[why];
     if (draft.where.empty()) {
