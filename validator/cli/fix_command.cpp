@@ -5,6 +5,7 @@
 
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "validator/base/line_diff.h"
 #include "validator/base/text.h"
@@ -47,6 +48,14 @@ std::string plan_text(const pipeline::RepairPlan& plan, bool color) {
   }
   for (const pipeline::Unrepaired& u : plan.refused) {
     out += fmt::format("  leaves  {}  {}: {}\n", u.finding.code, u.finding.message, u.why);
+  }
+  std::set<std::string> asked;  // right for every loader of today: rewritten when selected
+  for (const results::Finding& f : plan.after.findings) {
+    if (f.severity == results::Severity::info && !f.edits.empty()) asked.insert(f.code);
+  }
+  if (!asked.empty()) {
+    out += fmt::format("  also    {}: information only, repaired with --select {}\n",
+                       fmt::join(asked, ", "), fmt::join(asked, ","));
   }
   for (const std::string& note : plan.after.notes) out += fmt::format("  note    {}\n", note);
   if (plan.changes.empty()) {

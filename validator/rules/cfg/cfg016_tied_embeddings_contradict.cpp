@@ -61,10 +61,13 @@ void run(const RuleInput& in, const Emit& emit) {
                      : *equal ? results::Severity::info
                               : results::Severity::error;
     if (!equal || !*equal) {
-      draft.effects = {{"all", results::LoaderState::wrong_output,
-                        equal
-                            ? "the stored head is dropped, and it is not the embedding"
-                            : "the stored head is dropped; wrong unless it equals the embedding"}};
+      if (equal) {
+        draft.effects = every_loader(results::LoaderState::wrong_output,
+                                     "drops the stored head, which is not the embedding");
+      } else {
+        draft.effects = {{"all", results::LoaderState::wrong_output,
+                          "the stored head is dropped; wrong unless it equals the embedding"}};
+      }
       repair(in, false, draft);
     }
   } else {
