@@ -9,9 +9,12 @@
 namespace ckpt::cli {
 
 void add_target_options(CLI::App& check, CheckArgs& args) {
-  check.add_option("--base", args.base,
-                   "The checkpoint it was made from: compare every module with it");
-  check.add_option("--gpu", args.gpu, "The device to serve on: rtx4090, h100, t4, sm_89, cpu, ...");
+  check
+      .add_option("--base", args.base,
+                  "The checkpoint it was made from: compare every module with it")
+      ->envname("CKPT_CHECK_BASE");
+  check.add_option("--gpu", args.gpu, "The device to serve on: rtx4090, h100, t4, sm_89, cpu, ...")
+      ->envname("CKPT_CHECK_GPU");
   check.add_option("--gpu-memory", args.gpu_memory,
                    "Memory of one GPU, such as 40Gi, where the name does not say it");
   check

@@ -110,9 +110,10 @@ Json configuration(const policy::Settings& s) {
     out.push_back(
         {{"key", what}, {"value", fmt::format("{} entries", n)}, {"from", shown(s.file, 1000)}});
   }
-  for (const char* name : {"CKPT_CHECK_FORMAT", "CKPT_CHECK_COLOR", "CKPT_CHECK_PROGRESS",
-                           "CKPT_CHECK_THREADS", "CKPT_CHECK_CONFIG", "CKPT_CHECK_FAIL_ON",
-                           "CKPT_CHECK_TOKENS", "NO_COLOR", "SOURCE_DATE_EPOCH"}) {
+  for (const char* name :
+       {"CKPT_CHECK_FORMAT", "CKPT_CHECK_COLOR", "CKPT_CHECK_PROGRESS", "CKPT_CHECK_THREADS",
+        "CKPT_CHECK_CONFIG", "CKPT_CHECK_FAIL_ON", "CKPT_CHECK_TOKENS", "CKPT_CHECK_BASE",
+        "CKPT_CHECK_GPU", "NO_COLOR", "SOURCE_DATE_EPOCH"}) {
     if (env(name).empty()) continue;
     out.push_back({{"key", name}, {"value", shown(env(name), 200)}, {"from", "environment"}});
   }
