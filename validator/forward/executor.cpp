@@ -33,7 +33,8 @@ class PassRun {
         first_(first_token),
         variants_(context, args.variants) {}
 
-  Result<void> run(std::size_t pass_index);
+  /// From `first_layer` on; beyond 0 the journal has the states.
+  Result<void> run(std::size_t pass_index, int first_layer);
 
  private:
   Result<void> allocate();
@@ -265,23 +266,33 @@ Result<void> PassRun::head() {
   return {};
 }
 
-Result<void> PassRun::run(std::size_t pass_index) {
-  CKPT_TRY(std::vector<weights::Request> requests, layer_requests(a_.pair, a_.config), "forward");
+Result<void> PassRun::run(std::size_t pass_index, int first_layer) {
+  CKPT_TRY(std::vector<weights::Request> requests, layer_requests(a_.pair, a_.config, first_layer),
+           "forward");
   feed_.emplace(ops_, a_.weight_rounding, std::move(requests), a_.plan.read_ahead_bytes);
   CKPT_TRY_VOID(allocate(), "forward");
-  CKPT_TRY_VOID(embed(), "embedding");
-  const auto layers = static_cast<std::uint64_t>(a_.config.num_hidden_layers);
-  const std::uint64_t total = (layers + 1) * a_.plan.passes.size();
-  for (std::uint64_t i = 0; i < layers; ++i) {
-    const std::uint64_t done = pass_index * (layers + 1) + i;
-    a_.progress.update("layers", done, total, feed_->bytes_read());
-    CKPT_TRY_VOID(layer(static_cast<int>(i)), fmt::format("layer {}", i));
+  const StateView states{ops_, h_, variants_};
+  if (first_layer == 0) {
+    CKPT_TRY_VOID(embed(), "embedding");
+  } else {
+    CKPT_TRY_VOID(a_.journal->restore(states), "journal");
   }
-  const std::uint64_t done = pass_index * (layers + 1) + layers;
+  const auto whole = static_cast<std::uint64_t>(layers());
+  const std::uint64_t total = (whole + 1) * a_.plan.passes.size();
+  for (int i = first_layer; i < layers(); ++i) {
+    const std::uint64_t done = pass_index * (whole + 1) + static_cast<std::uint64_t>(i);
+    a_.progress.update("layers", done, total, feed_->bytes_read());
+    CKPT_TRY_VOID(layer(i), fmt::format("layer {}", i));
+    if (a_.journal == nullptr) continue;
+    CKPT_TRY_VOID(a_.journal->after_layer({static_cast<int>(pass_index), i + 1}, states),
+                  "journal");
+  }
+  const std::uint64_t done = pass_index * (whole + 1) + whole;
   a_.progress.update("head", done, total, feed_->bytes_read());
   CKPT_TRY_VOID(head(), "head");
   a_.progress.update("head", done + 1, total, 0);
-  return {};
+  if (a_.journal == nullptr) return {};
+  return a_.journal->after_pass(static_cast<int>(pass_index));
 }
 
 }  // namespace
@@ -296,10 +307,14 @@ Result<void> run_forward(const ForwardArgs& a) {
   Workspace workspace(a.ops);
   const Context context{a.ops, a.config,       rounding, workspace,
                         rope,  a.exact_router, a.local,  a.stop};
+  const Place start = (a.journal == nullptr ? std::nullopt : a.journal->start()).value_or(Place{});
   std::int64_t first = 0;
   for (std::size_t i = 0; i < a.plan.passes.size(); ++i) {
-    PassRun pass(a, context, a.plan.passes[i], first);
-    CKPT_TRY_VOID(pass.run(i), fmt::format("pass {}", i + 1));
+    if (static_cast<int>(i) >= start.pass) {
+      PassRun pass(a, context, a.plan.passes[i], first);
+      const int layer = static_cast<int>(i) == start.pass ? start.layer : 0;
+      CKPT_TRY_VOID(pass.run(i, layer), fmt::format("pass {}", i + 1));
+    }
     first += a.plan.passes[i].tokens;
   }
   return {};

@@ -7,6 +7,7 @@
 
 #include "kernels/ops.h"
 #include "validator/base/progress.h"
+#include "validator/forward/journal.h"
 #include "validator/forward/mode.h"
 #include "validator/forward/modules.h"
 #include "validator/forward/observer.h"
@@ -30,6 +31,7 @@ struct ForwardArgs {
   std::span<const Variant> variants;  ///< further streams, compared with the reference
   bool local = true;                  ///< local errors; without them a third of the work falls away
   kernels::Rounding weight_rounding = kernels::Rounding::none;  ///< of decoded codes
+  Journal* journal = nullptr;  ///< null: the run cannot be taken up again
   std::stop_token stop;
 };
 

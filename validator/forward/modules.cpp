@@ -86,9 +86,10 @@ Result<std::uint32_t> head_module(const Model& model) {
 }
 
 Result<std::vector<weights::Request>> layer_requests(const Pair& pair,
-                                                     const config::TextConfig& config) {
+                                                     const config::TextConfig& config,
+                                                     int first_layer) {
   Collector all(pair);
-  for (int layer = 0; layer < static_cast<int>(config.num_hidden_layers); ++layer) {
+  for (int layer = first_layer; layer < static_cast<int>(config.num_hidden_layers); ++layer) {
     const config::LayerType type = config.layer_types[static_cast<std::size_t>(layer)];
     CKPT_TRY_VOID(all.both(layer, mixer_modules(type)), "weights");
     CKPT_TRY_VOID(all.both(layer, kPostNorm), "weights");

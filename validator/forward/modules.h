@@ -23,8 +23,10 @@ struct Pair {
 
 /// Every module that the layers take, in order: per layer the mixer of the reference and of the
 /// candidate, both post-attention norms, then the second half (see mlp.h). At the end both final
-/// norms. Errors: not_found; and whatever Model::check says, so that nothing fails halfway.
-[[nodiscard]] Result<std::vector<weights::Request>> layer_requests(
-    const Pair& pair, const config::TextConfig& config);
+/// norms. Starts at `first_layer`. Errors: not_found; and whatever Model::check says, so that
+/// nothing fails halfway.
+[[nodiscard]] Result<std::vector<weights::Request>> layer_requests(const Pair& pair,
+                                                                   const config::TextConfig& config,
+                                                                   int first_layer = 0);
 
 }  // namespace ckpt::forward

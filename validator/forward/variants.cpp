@@ -31,11 +31,7 @@ Result<void> VariantStates::wake(int layer, ModuleClass cls, const Rows& referen
   for (std::size_t v = 0; v < size(); ++v) {
     State& s = states_[v];
     if (s.alive || !variants_[v].touches(layer, cls)) continue;
-    const std::int64_t count = reference.rows * reference.cols;
-    CKPT_TRY(s.memory, ctx_.ops.allocate(2 * count), "variant");
-    s.x = {s.memory.data(), reference.rows, reference.cols, reference.cols};
-    s.y = {s.memory.data() + count, reference.rows, reference.cols, reference.cols};
-    s.alive = true;
+    CKPT_TRY_VOID(revive(v, reference.rows, reference.cols), "variant");
     const Stream from =
         cls == ModuleClass::embedding ? variants_[v].source(layer, cls) : variants_[v].follows;
     CKPT_TRY_VOID(ctx_.ops.fill(s.x, 0), "variant");
@@ -43,6 +39,15 @@ Result<void> VariantStates::wake(int layer, ModuleClass cls, const Rows& referen
                                kernels::Rounding::none),
                   "variant");
   }
+  return {};
+}
+
+Result<void> VariantStates::revive(std::size_t v, std::int64_t rows, std::int64_t cols) {
+  State& s = states_[v];
+  CKPT_TRY(s.memory, ctx_.ops.allocate(2 * rows * cols), "variant");
+  s.x = {s.memory.data(), rows, cols, cols};
+  s.y = {s.memory.data() + rows * cols, rows, cols, cols};
+  s.alive = true;
   return {};
 }
 

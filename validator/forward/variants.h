@@ -58,6 +58,8 @@ class VariantStates {
   /// the embedding as copies of what they take. Errors: memory.
   [[nodiscard]] Result<void> wake(int layer, arch::ModuleClass cls, const kernels::Rows& reference,
                                   const kernels::Rows& candidate);
+  /// Gives a variant memory for states of this extent, contents undefined. Errors: memory.
+  [[nodiscard]] Result<void> revive(std::size_t v, std::int64_t rows, std::int64_t cols);
 
  private:
   struct State {

@@ -5,6 +5,7 @@
 #include "kernels/ops.h"
 #include "validator/forward/executor.h"
 #include "validator/metrics/collector.h"
+#include "validator/pipeline/journal.h"
 
 namespace ckpt::pipeline {
 
@@ -139,6 +140,17 @@ Result<KlOutcome> run_kl(const KlArgs& args) {
   }
   metrics::Record record;
   for (const auto& sequence : args.sequences) record.lengths.push_back(sequence.size());
+  std::unique_ptr<FileJournal> journal;
+  if (!args.journal.empty()) {
+    CKPT_TRY(journal,
+             FileJournal::open(args.journal, run_key(args, plan.text(), ops->name()), record,
+                               args.journal_interval),
+             "journal");
+    if (const auto start = journal->start(); start && args.note) {
+      args.note(fmt::format("going on from the journal: pass {}, layer {}", start->pass + 1,
+                            start->layer));
+    }
+  }
   metrics::Collector collector(record, args.observer);
   CKPT_TRY_VOID(forward::run_forward({.pair = pair,
                                       .config = text,
@@ -153,6 +165,7 @@ Result<KlOutcome> run_kl(const KlArgs& args) {
                                       .variants = args.variants,
                                       .local = args.local,
                                       .weight_rounding = weight_rounding(args),
+                                      .journal = journal.get(),
                                       .stop = args.stop}),
                 "forward");
   results::Metrics metrics = metrics::metrics_of(record, text);

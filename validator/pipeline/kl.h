@@ -1,10 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -35,6 +37,8 @@ struct KlArgs {
   /// Further streams, each compared with the reference; see forward/variants.h.
   std::span<const forward::Variant> variants;
   std::uint64_t memory_bytes = 8ULL << 30;
+  std::string journal;  ///< folder to keep the run's state in and to go on from; empty: none
+  std::chrono::seconds journal_interval{20};
   std::stop_token stop;
   std::function<void(std::string_view)> note;  ///< the memory plan and such; may be empty
   forward::Observer* observer = nullptr;       ///< hears what the metrics hear

@@ -1,0 +1,210 @@
+#include "validator/pipeline/journal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+#include "validator/base/bytes.h"
+#include "validator/base/file.h"
+#include "validator/base/text.h"
+#include "validator/container/checkpoint.h"
+#include "validator/container/writer.h"
+
+namespace ckpt::pipeline {
+
+namespace {
+
+using container::NewTensor;
+using forward::Place;
+using forward::StateView;
+using kernels::Rows;
+
+constexpr std::int64_t kRowsAtOnce = 256;
+constexpr std::string_view kStateFile = "/state.safetensors";
+
+/// What a state says of itself, after its key.
+struct Header {
+  std::int32_t pass = 0;
+  std::int32_t layer = 0;
+};
+
+/// The hidden states of a place that are worth keeping, by name.
+std::vector<std::pair<std::string, Rows>> kept_states(const StateView& s) {
+  std::vector<std::pair<std::string, Rows>> out{{"reference", s.hidden.x_reference},
+                                                {"candidate", s.hidden.x_candidate}};
+  for (std::size_t v = 0; v < s.variants.size(); ++v) {
+    if (s.variants.alive(v)) out.emplace_back(fmt::format("variant.{:06}", v), s.variants.x(v));
+  }
+  return out;
+}
+
+Result<void> write_rows(container::Writer& writer, kernels::Ops& ops, const Rows& rows) {
+  std::vector<float> host;
+  for (std::int64_t row = 0; row < rows.rows; row += kRowsAtOnce) {
+    const std::int64_t count = std::min(kRowsAtOnce, rows.rows - row);
+    host.resize(static_cast<std::size_t>(count * rows.cols));
+    CKPT_TRY_VOID(ops.read(rows.slice(row, count), host), "state");
+    CKPT_TRY_VOID(writer.write(std::as_bytes(std::span(host))), "state");
+  }
+  return {};
+}
+
+Result<void> read_rows(const container::Checkpoint& file, const container::Tensor& tensor,
+                       kernels::Ops& ops, const Rows& rows) {
+  const auto row_bytes = static_cast<std::uint64_t>(rows.cols) * sizeof(float);
+  if (tensor.dtype != Dtype::f32 ||
+      tensor.bytes() != static_cast<std::uint64_t>(rows.rows) * row_bytes) {
+    return fail(ErrorKind::format, "the journal's hidden states have another extent");
+  }
+  std::vector<float> host;
+  for (std::int64_t row = 0; row < rows.rows; row += kRowsAtOnce) {
+    const std::int64_t count = std::min(kRowsAtOnce, rows.rows - row);
+    host.resize(static_cast<std::size_t>(count * rows.cols));
+    CKPT_TRY_VOID(file.read(tensor, static_cast<std::uint64_t>(row) * row_bytes,
+                            std::as_writable_bytes(std::span(host))),
+                  "state");
+    CKPT_TRY_VOID(ops.write(rows.slice(row, count), host), "state");
+  }
+  return {};
+}
+
+/// A whole tensor of bytes as text.
+Result<std::string> read_blob(const container::Checkpoint& file, std::string_view name) {
+  const container::Tensor* t = file.find(name);
+  if (t == nullptr) {
+    return fail(ErrorKind::format, fmt::format("the journal lacks `{}`", name));
+  }
+  std::string out(t->bytes(), '\0');
+  CKPT_TRY_VOID(file.read(*t, 0, std::as_writable_bytes(std::span(out))), name);
+  return out;
+}
+
+void add_repo(std::string& text, const OpenedRepo& repo) {
+  for (const repo::Entry& e : repo.repo.entries()) text += fmt::format("{} {}\n", e.name, e.bytes);
+  if (const auto config = repo.repo.open_file("config.json")) {
+    constexpr std::uint64_t kMost = 64ULL << 20;
+    text += read_text(*config, kMost).value_or("");
+  }
+  for (const container::Tensor& t : repo.checkpoint.tensors()) {
+    text +=
+        fmt::format("{} {} {} {}\n", t.name, dtype_name(t.dtype), fmt::join(t.shape, ","), t.begin);
+  }
+}
+
+}  // namespace
+
+std::string run_key(const KlArgs& args, std::string_view plan, std::string_view backend) {
+  std::string text = fmt::format("{} {} {} {} {} {} {}\n", CKPT_VERSION, backend,
+                                 forward::mode_name(args.mode), args.exact_router, args.local,
+                                 args.bf16_weights ? (*args.bf16_weights ? 1 : 0) : 2, plan);
+  add_repo(text, args.reference);
+  add_repo(text, args.candidate);
+  for (const auto& sequence : args.sequences) text += fmt::format("{}\n", fmt::join(sequence, " "));
+  for (const forward::Variant& v : args.variants) {
+    text += fmt::format("variant {}", static_cast<int>(v.follows));
+    for (const forward::ModulePick& p : v.picks) {
+      text += fmt::format(" {}/{}/{}/{}", p.layer, p.any_class, static_cast<int>(p.cls), p.expert);
+    }
+    text += '\n';
+  }
+  return results::sha256_hex(text);
+}
+
+Result<std::unique_ptr<FileJournal>> FileJournal::open(const std::string& folder,
+                                                       const std::string& key,
+                                                       metrics::Record& record,
+                                                       std::chrono::seconds interval) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    return fail(ErrorKind::io, fmt::format("journal `{}`: {}", shown(folder), error.message()));
+  }
+  std::unique_ptr<FileJournal> out(new FileJournal(folder, key, record, interval));
+  CKPT_TRY_VOID(out->read_start(), "journal");
+  return out;
+}
+
+Result<void> FileJournal::read_start() {
+  const std::string path = folder_ + std::string(kStateFile);
+  if (!std::filesystem::exists(path)) return {};
+  CKPT_TRY(const repo::Repo repo, repo::Repo::open(path), "state");
+  const auto file = container::Checkpoint::open(repo);
+  CKPT_TRY(const std::string run, read_blob(file, "run"), "state");
+  Header header;
+  if (run.size() != key_.size() + sizeof(header)) {
+    return fail(ErrorKind::format, "the journal's header is damaged");
+  }
+  if (!run.starts_with(key_)) {
+    return fail(ErrorKind::usage,
+                "the journal belongs to another run: other checkpoints, tokens, options or "
+                "version; name another folder or remove this one");
+  }
+  std::memcpy(&header, run.data() + key_.size(), sizeof(header));
+  CKPT_TRY(const std::string record, read_blob(file, "record"), "state");
+  CKPT_TRY(record_, metrics::Record::load(record), "state");
+  start_ = Place{header.pass, header.layer};
+  return {};
+}
+
+Result<void> FileJournal::restore(const StateView& states) {
+  CKPT_TRY(const repo::Repo repo, repo::Repo::open(folder_ + std::string(kStateFile)), "state");
+  const auto file = container::Checkpoint::open(repo);
+  const Rows& x = states.hidden.x_reference;
+  for (std::size_t v = 0; v < states.variants.size(); ++v) {
+    if (file.find(fmt::format("variant.{:06}", v)) == nullptr) continue;
+    CKPT_TRY_VOID(states.variants.revive(v, x.rows, x.cols), "state");
+  }
+  for (const auto& [name, rows] : kept_states(states)) {
+    const container::Tensor* t = file.find(name);
+    if (t == nullptr) return fail(ErrorKind::format, fmt::format("the journal lacks `{}`", name));
+    CKPT_TRY_VOID(read_rows(file, *t, states.ops, rows), name);
+  }
+  return {};
+}
+
+Result<void> FileJournal::write(Place next, const StateView* states) {
+  std::string run = key_;
+  const Header header{next.pass, next.layer};
+  run.append(reinterpret_cast<const char*>(&header), sizeof(header));
+  const std::string record = record_.save();
+  std::vector<NewTensor> tensors{{"run", Dtype::u8, {run.size()}},
+                                 {"record", Dtype::u8, {record.size()}}};
+  std::vector<std::pair<std::string, Rows>> kept;
+  if (states != nullptr) kept = kept_states(*states);
+  for (const auto& [name, rows] : kept) {
+    tensors.push_back(
+        {name,
+         Dtype::f32,
+         {static_cast<std::uint64_t>(rows.rows), static_cast<std::uint64_t>(rows.cols)}});
+  }
+  const std::string path = folder_ + std::string(kStateFile);
+  const std::string temporary = path + ".new";
+  std::error_code error;
+  std::filesystem::remove(temporary, error);
+  CKPT_TRY(container::Writer writer, container::Writer::create(temporary, tensors), "journal");
+  CKPT_TRY_VOID(writer.write(std::as_bytes(std::span(run))), "journal");
+  CKPT_TRY_VOID(writer.write(std::as_bytes(std::span(record))), "journal");
+  for (const auto& [name, rows] : kept) {
+    CKPT_TRY_VOID(write_rows(writer, states->ops, rows), name);
+  }
+  CKPT_TRY_VOID(writer.finish(), "journal");
+  std::filesystem::rename(temporary, path, error);
+  if (error) {
+    return fail(ErrorKind::io, fmt::format("journal `{}`: {}", shown(path), error.message()));
+  }
+  last_ = std::chrono::steady_clock::now();
+  return {};
+}
+
+Result<void> FileJournal::after_layer(Place next, const StateView& states) {
+  if (std::chrono::steady_clock::now() - last_ < interval_) return {};
+  return write(next, &states);
+}
+
+Result<void> FileJournal::after_pass(int pass) {
+  return write({pass + 1, 0}, nullptr);
+}
+
+}  // namespace ckpt::pipeline
