@@ -35,11 +35,13 @@ std::vector<std::string> mapped_texts(const std::vector<config::Pattern>& patter
 }
 
 bool contains_ignoring_case(std::string_view text, std::string_view part) {
-  const auto it = std::ranges::search(text, part, [](char a, char b) {
+  const auto same = [](char a, char b) {
     return std::tolower(static_cast<unsigned char>(a)) ==
            std::tolower(static_cast<unsigned char>(b));
-  });
-  return !it.empty();
+  };
+  // clang 14 does not compile std::ranges::search.
+  return part.empty() ||
+         std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
 }
 
 }  // namespace

@@ -8,8 +8,7 @@ SubstringSet::SubstringSet(const std::vector<std::string>& names)
     : names_(names.begin(), names.end()) {
   for (const std::string& n : names_) lengths_.push_back(n.size());
   std::ranges::sort(lengths_);
-  const auto repeated = std::ranges::unique(lengths_);
-  lengths_.erase(repeated.begin(), repeated.end());
+  lengths_.erase(std::unique(lengths_.begin(), lengths_.end()), lengths_.end());
 }
 
 bool SubstringSet::any_in(std::string_view name) const {

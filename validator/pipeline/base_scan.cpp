@@ -238,8 +238,8 @@ std::int32_t Scanner::holder(const Pair& pair) const {
       tried.push_back(i);
     }
   }
-  std::ranges::stable_partition(tried,
-                                [&](std::uint32_t i) { return modules[i].expert == m.expert; });
+  std::stable_partition(tried.begin(), tried.end(),
+                        [&](std::uint32_t i) { return modules[i].expert == m.expert; });
   for (const std::uint32_t i : tried) {
     const auto other = theirs_.load(i);
     const auto y = other ? other->decode_all() : tl::make_unexpected(other.error());

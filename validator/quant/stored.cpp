@@ -12,7 +12,7 @@ using container::Tensor;
 class Deriver {
  public:
   Deriver(const arch::Module& module, const container::Checkpoint& checkpoint, Stored& stored)
-      : m_(module), c_(checkpoint), s_(stored) {
+      : c_(checkpoint), s_(stored) {
     n_ = module.shape.empty() ? 0 : module.shape[0];
     k_ = module.shape.size() < 2 ? 0 : module.shape[1];
     if (stored.joined) n_ *= 2;
@@ -34,7 +34,6 @@ class Deriver {
   }
 
  private:
-  const arch::Module& m_;
   const container::Checkpoint& c_;
   Stored& s_;
   std::uint64_t n_ = 0;
