@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "validator/base/text.h"
 
@@ -74,6 +75,7 @@ std::vector<Number> numbers_in(std::string_view text) {
       at += dash;
       n.high = read_digits(text, at);
       n.high *= multiplier(text, at);
+      if (n.high < n.low) std::swap(n.low, n.high);  // a range written downward still is one
     }
     n.after = text.substr(std::min(at, text.size()));
     while (n.after.starts_with(' ')) n.after.remove_prefix(1);
