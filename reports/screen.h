@@ -20,4 +20,7 @@ enum class Paint : std::uint8_t { none, red, yellow, cyan, green, bold };
 /// The metrics part of the `kl` screen.
 [[nodiscard]] std::string kl_text(const results::Results& results, const TextOptions& options);
 
+/// The candidates of a run by mean KL, marked where two cannot be told apart; empty for one.
+[[nodiscard]] std::string ranking_text(const results::Results& results, const TextOptions& options);
+
 }  // namespace ckpt::reports

@@ -227,6 +227,7 @@ std::string text(const Results& r, const TextOptions& o) {
     out += fmt::format("\n  {}\n", wrap("Kept in " + r.kept_in, 2, 2, o.width));
   }
   out += next_steps(r, o);
+  if (!r.ranking.empty()) out += "\n" + ranking_text(r, o);
   return out;
 }
 

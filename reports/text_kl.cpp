@@ -116,6 +116,78 @@ std::string compatibility(const Metrics& m) {
   return out;
 }
 
+/// What costs most, by one kind of unit.
+std::string costliest(const results::Attribution& a, std::string_view kind) {
+  std::vector<const results::Cost*> costs;
+  for (const results::Cost& c : a.costs) {
+    if (c.kind == kind && c.kl > 0) costs.push_back(&c);
+  }
+  std::ranges::stable_sort(costs, [](const auto* x, const auto* y) { return x->kl > y->kl; });
+  constexpr std::size_t kShown = 5;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(kShown, costs.size()); ++i) {
+    const results::Cost& c = *costs[i];
+    const std::string name = kind == "layer"   ? std::to_string(c.layer)
+                             : kind == "class" ? c.module_class
+                                               : fmt::format("L{} E{}", c.layer, c.expert);
+    out += fmt::format("{}{}: {}", i == 0 ? "" : ", ", name, number(c.kl));
+  }
+  return out;
+}
+
+std::string attribution(const results::Attribution& a, const TextOptions& o) {
+  std::string out;
+  for (const auto& [kind, label] : {std::pair{"layer", "costliest layers"},
+                                    {"class", "cost by class"},
+                                    {"expert", "costliest experts"}}) {
+    const std::string s = costliest(a, kind);
+    if (!s.empty()) out += row(label, s + " (KL with only that one quantized)", o);
+  }
+  for (const auto& [value, what] :
+       {std::pair{a.layer_additivity, "layers"}, {a.class_additivity, "classes"}}) {
+    if (!value) continue;
+    constexpr double kLow = 0.5, kHigh = 1.5;
+    const bool odd = !(*value >= kLow && *value <= kHigh);
+    out += row("",
+               fmt::format("KL is {} of the sum over {}{}", number(*value), what,
+                           odd ? ": costs do not add up, trust single ones" : ""),
+               o);
+  }
+  if (a.control != 0) {
+    out +=
+        row("", paint(Paint::red, "the control stream is not 0: a defect of this program", o), o);
+  }
+  return out;
+}
+
+/// The advice as a table with what to paste.
+std::string advice(const results::Advice& a, const TextOptions& o) {
+  std::string out = fmt::format("\n  To bring the mean below {}: {}\n", number(a.limit),
+                                a.promotions.empty() ? "no set of promotions was found"
+                                                     : "keep these as the reference has them");
+  if (a.promotions.empty()) return out;
+  out += fmt::format("    {:<7}{:<20}{:>12}{:>14}{:>16}\n", "layer", "class", "gain", "bytes",
+                     "predicted KL");
+  for (const results::Promotion& p : a.promotions) {
+    out += fmt::format("    {:<7}{:<20}{:>12}{:>14}{:>16}\n", p.layer, p.module_class,
+                       number(p.gain), bytes_text(p.extra_bytes), number(p.predicted_kl));
+  }
+  const std::string measured =
+      a.measured ? fmt::format(", measured {}", number(*a.measured)) : " (--confirm measures it)";
+  out += fmt::format("    together {} more, predicted {}{}{}\n", bytes_text(a.extra_bytes),
+                     number(a.predicted), measured,
+                     a.reaches ? "" : paint(Paint::yellow, "; still above the limit", o));
+  if (!a.fragment.empty()) {
+    out += fmt::format("  For `{}`:\n", a.setting);
+    for (std::size_t begin = 0; begin < a.fragment.size();) {
+      const std::size_t end = std::min(a.fragment.find('\n', begin), a.fragment.size());
+      out += "    " + a.fragment.substr(begin, end - begin) + "\n";
+      begin = end + 1;
+    }
+  }
+  return out;
+}
+
 std::string gates(const Results& r, const TextOptions& o) {
   std::string out;
   for (const results::Gate& g : r.gates) {
@@ -175,8 +247,43 @@ std::string kl_text(const Results& r, const TextOptions& o) {
                o);
   }
   if (const std::string s = headroom(m); !s.empty()) out += row("range", s, o);
+  if (m.attribution) out += attribution(*m.attribution, o);
+  if (m.noise_floor) {
+    out += row(
+        "noise floor",
+        fmt::format("{} nats by rounding alone; above it {}, 95 % [{}, {}]",
+                    number(m.noise_floor->kl), number(m.noise_floor->excess),
+                    number(m.noise_floor->excess_ci95[0]), number(m.noise_floor->excess_ci95[1])),
+        o);
+  }
   if (o.verbose) out += compatibility(m);
   out += gates(r, o);
+  if (m.attribution && m.attribution->advice) out += advice(*m.attribution->advice, o);
+  return out + "\n";
+}
+
+std::string ranking_text(const Results& r, const TextOptions& o) {
+  if (r.ranking.empty()) return {};
+  std::size_t width = 0;
+  constexpr std::size_t kWidest = 44;
+  for (const results::Ranked& c : r.ranking) width = std::max(width, c.target.size());
+  width = std::min(width, kWidest);
+  std::string out =
+      fmt::format("  {:<4}{:<{}}{:>11}  {:<24}{:>10}  {}\n", "", "closest first", width + 2,
+                  "mean KL", "95 % interval", "bytes", "to the one before");
+  std::size_t place = 0;
+  for (const results::Ranked& c : r.ranking) {
+    std::string gap;
+    if (c.gap) {
+      gap = fmt::format("+{} [{}, {}]{}", number(*c.gap), number(c.gap_ci95[0]),
+                        number(c.gap_ci95[1]),
+                        c.apart ? "" : paint(Paint::yellow, "  cannot be told apart", o));
+    }
+    out += fmt::format("  {:<4}{:<{}}{:>11}  {:<24}{:>10}  {}\n", ++place,
+                       shorten_middle(c.target, width), width + 2, number(c.kl),
+                       fmt::format("[{}, {}]", number(c.ci95[0]), number(c.ci95[1])),
+                       bytes_text(c.bytes), gap);
+  }
   return out + "\n";
 }
 

@@ -24,22 +24,14 @@ constexpr std::string_view kExamples =
     "  ckpt-check inspect ./MyModel-W4A16 --plan vllm         what a loader will build, module by "
     "module\n"
     "\n"
-    "Commands: check, kl, inspect, diff, fix, prune-verify, estimate, explain, rules, report, "
+    "Commands: check, kl, merge, inspect, diff, fix, prune-verify, estimate, explain, rules, "
+    "report, "
     "schema, doctor.\n"
     "`ckpt-check COMMAND --help` tells more.\n";
 
-constexpr std::string_view kExitCodes =
-    "\nExit codes:\n"
-    "  0  pass          everything asked for was looked at, nothing found at or above --fail-on\n"
-    "  1  fail          at least one such finding, gates included\n"
-    "  2  incomplete    wrong usage, something could not be read, nothing to check\n"
-    "  3  -             internal error\n"
-    "  4  inconclusive  a gate's interval contains its limit\n"
-    "  130, 143         interrupted, terminated\n";
-
-const std::vector<std::string> kCommands{"check", "kl",           "inspect",  "diff",
-                                         "fix",   "prune-verify", "estimate", "explain",
-                                         "rules", "report",       "schema",   "doctor"};
+const std::vector<std::string> kCommands{"check",  "kl",           "merge",    "inspect", "diff",
+                                         "fix",    "prune-verify", "estimate", "explain", "rules",
+                                         "report", "schema",       "doctor"};
 
 bool looks_like_path(std::string_view s) {
   return s == "." || s == ".." || s.find('/') != std::string_view::npos || s.starts_with("hf://");
@@ -91,7 +83,8 @@ class Program {
     app_.require_subcommand(0, 1);
     global();
     check();
-    kl();
+    kl_ = add_kl_command(app_, kl_args_);
+    merge_ = add_merge_command(app_, merge_args_);
     inspect();
     fix_ = add_fix_command(app_, fix_args_);
     diff_ = add_diff_command(app_, diff_args_);
@@ -125,6 +118,7 @@ class Program {
   GlobalOptions global_;
   CheckArgs check_args_;
   KlArgs kl_args_;
+  MergeArgs merge_args_;
   InspectArgs inspect_args_;
   DiffOptions diff_args_;
   FixArgs fix_args_;
@@ -139,6 +133,7 @@ class Program {
   bool version_ = false;
   CLI::App* check_ = nullptr;
   CLI::App* kl_ = nullptr;
+  CLI::App* merge_ = nullptr;
   CLI::App* inspect_ = nullptr;
   CLI::App* diff_ = nullptr;
   CLI::App* fix_ = nullptr;
@@ -193,18 +188,6 @@ class Program {
     app_.add_flag("--version", version_, "Show the version");
   }
 
-  static void findings_options(CLI::App& c, std::string& fail_on, std::string& show) {
-    c.add_option("--fail-on", fail_on, "Least severity that fails: error, warning, info, never")
-        ->check(CLI::IsMember({"error", "warning", "info", "never"}))
-        ->envname("CKPT_CHECK_FAIL_ON");
-    c.add_option("--show", show, "Places shown per finding: a number or all")
-        ->check(CLI::Validator(
-            [](const std::string& s) {
-              return parse_show(s) ? "" : std::string("a number or all");
-            },
-            "N|all"));
-  }
-
   void check() {
     check_ =
         app_.add_subcommand("check", "Is the checkpoint sound, and will loaders load it as meant?");
@@ -242,45 +225,6 @@ class Program {
         "  ckpt-check check ./MyModel-W4A16\n"
         "  ckpt-check check ./A ./B --format concise --fail-on warning\n"
         "  ckpt-check check org/name --deep --report json=results.json\n" +
-        std::string(kExitCodes));
-  }
-
-  void kl() {
-    kl_ = app_.add_subcommand(
-        "kl", "How far is it from its BF16 reference? KL, perplexity, layers, experts");
-    kl_->add_option("TARGET", kl_args_.target, "The quantized checkpoint")->required();
-    kl_->add_option("--reference", kl_args_.reference,
-                    "The BF16 original (or [kl] in ckpt-check.toml)");
-    kl_->add_option("--text", kl_args_.text, "builtin:NAME or a UTF-8 text file");
-    kl_->add_option("--token-ids", kl_args_.token_ids,
-                    "Token ids instead of text: .json (list of lists) or .npy [sequences, length]");
-    kl_->add_option("--tokens", kl_args_.tokens, "Tokens to evaluate; 0: the whole text")
-        ->envname("CKPT_CHECK_TOKENS");
-    kl_->add_option("--context", kl_args_.context, "Tokens per sequence")
-        ->check(CLI::Range(2U, 1U << 20));
-    kl_->add_option("--seed", kl_args_.seed, "Seed of the bootstrap");
-    kl_->add_option("--mode", kl_args_.mode,
-                    "fp32: exact; bf16: rounded as served; fp16: shows where float16 overflows")
-        ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
-    kl_->add_option("--backend", kl_args_.backend, "auto or cpu")
-        ->check(CLI::IsMember({"auto", "cpu"}));
-    kl_->add_option("--memory", kl_args_.memory,
-                    "Memory to use, such as 8G or 16Gi (default: three quarters of what is free)");
-    kl_->add_flag("--skip-local", kl_args_.skip_local,
-                  "Leave out local errors of layers and experts, to save time");
-    kl_->add_option("--gate", kl_args_.gates,
-                    "Fail unless it holds, e.g. 'kl.mean<=0.014'; repeatable");
-    findings_options(*kl_, kl_args_.fail_on, kl_args_.show);
-    kl_->footer(
-        "\nGates name a number of the results below `metrics`: kl.mean, kl.median, kl.max, "
-        "kl.p99,\n"
-        "agreement.top1, agreement.confident_flips, perplexity.ratio, delta_p.rms, "
-        "nonfinite.count,\n"
-        "layers.max_local_error, experts.max_error, router.overlap.\n"
-        "\nExamples:\n"
-        "  ckpt-check kl ./MyModel-W4A16 --reference ./MyModel\n"
-        "  ckpt-check kl ./MyModel-W4A16 --reference ./MyModel --gate 'kl.mean<=0.014' --json\n"
-        "  ckpt-check kl ./A --reference ./B --text corpus.txt --tokens 65536 --context 1024\n" +
         std::string(kExitCodes));
   }
 
@@ -347,6 +291,7 @@ class Program {
     if (diff_->parsed()) return run_diff_command(global_, diff_args_, interrupt);
     if (prune_->parsed()) return run_prune_command(global_, prune_args_, interrupt);
     if (kl_->parsed()) return run_kl_command(global_, kl_args_, interrupt);
+    if (merge_->parsed()) return run_merge_command(global_, merge_args_);
     (void)print(std::string(kExamples));
     return 2;
   }

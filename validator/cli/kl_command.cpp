@@ -1,19 +1,22 @@
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "kernels/devices.h"
 #include "validator/base/heap.h"
 #include "validator/base/text.h"
 #include "validator/cli/interrupt.h"
+#include "validator/cli/kl_machine.h"
 #include "validator/cli/options.h"
+#include "validator/metrics/collector.h"
+#include "validator/metrics/compare.h"
+#include "validator/pipeline/attribution.h"
 #include "validator/pipeline/gates.h"
+#include "validator/pipeline/journal.h"
 #include "validator/pipeline/kl.h"
+#include "validator/pipeline/part.h"
 #include "validator/pipeline/token_names.h"
 #include "validator/pipeline/tokens.h"
 
@@ -21,51 +24,6 @@ namespace ckpt::cli {
 namespace {
 
 using results::Results;
-
-constexpr std::uint64_t kLeastMemory = 256ULL << 20;
-
-std::uint64_t number_in(const std::string& path, std::string_view key) {
-  std::ifstream in(path);
-  std::string word;
-  while (in >> word) {
-    if (!key.empty() && word != key) continue;
-    if (!key.empty() && !(in >> word)) break;
-    return std::strtoull(word.c_str(), nullptr, 10);
-  }
-  return 0;
-}
-
-/// Three quarters of what is free, and never more than a control group allows.
-std::uint64_t default_memory() {
-  constexpr std::uint64_t kKilo = 1024;
-  std::uint64_t free_bytes = number_in("/proc/meminfo", "MemAvailable:") * kKilo;
-  for (const char* file :
-       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    const std::uint64_t limit = number_in(file, "");
-    if (limit != 0 && (free_bytes == 0 || limit < free_bytes)) free_bytes = limit;
-  }
-  return free_bytes == 0 ? 4ULL << 30 : std::max(kLeastMemory, free_bytes / 4 * 3);
-}
-
-Result<std::uint64_t> memory_of(const KlArgs& args) {
-  if (args.memory.empty()) return default_memory();
-  std::uint64_t bytes = 0;
-  if (!parse_size(args.memory, bytes) || bytes == 0) {
-    return fail(ErrorKind::usage, fmt::format("--memory `{}`: write a size such as 8G or 16Gi",
-                                              shown(args.memory, 40)));
-  }
-  return bytes;
-}
-
-std::string state_folder() {
-  const auto env = [](const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? std::string{} : std::string(value);
-  };
-  std::string base = env("XDG_STATE_HOME");
-  if (base.empty() && !env("HOME").empty()) base = env("HOME") + "/.local/state";
-  return base.empty() ? base : base + "/ckpt-check/runs";
-}
 
 /// Keeps the results of a long run although no file was asked for; says where, or nothing.
 void keep(Results& r) {
@@ -91,125 +49,222 @@ forward::Mode mode_of(const std::string& text) {
   return text == "fp16" ? forward::Mode::fp16 : forward::Mode::fp32;
 }
 
+pipeline::AttributionDetail detail_of(const std::string& text) {
+  if (text == "class") return pipeline::AttributionDetail::cls;
+  if (text == "both") return pipeline::AttributionDetail::both;
+  return text == "expert" ? pipeline::AttributionDetail::expert
+                          : pipeline::AttributionDetail::layer;
+}
+
+/// Parses the gates into the results. Errors: usage.
+Result<void> add_gates(const std::vector<std::string>& texts, bool skip_local, Results& r) {
+  for (const std::string& g : texts) {
+    CKPT_TRY(results::Gate gate, pipeline::parse_gate(g), "--gate");
+    if (skip_local && gate.code == "NUM004") {
+      return fail(ErrorKind::usage, fmt::format("--gate {} needs the local errors that "
+                                                "--skip-local leaves out",
+                                                gate.name));
+    }
+    r.gates.push_back(std::move(gate));
+  }
+  return {};
+}
+
+/// Gates, severities, waivers, verdict.
+void judge_run(Results& r, const policy::Settings& settings, const std::string& fail_on) {
+  pipeline::judge_gates(r);
+  policy::apply_severities(r, settings.severity);
+  policy::apply_waivers(r, settings, policy::today());
+  for (results::Gate& g : r.gates) {
+    if (g.status.empty()) g.status = "missing";
+  }
+  r.run.fail_on = fail_on.empty() ? settings.fail_on.value_or("error") : fail_on;
+  pipeline::judge(r, parse_fail_on(r.run.fail_on));
+}
+
+/// Only waivers of gates concern these commands; `check` judges the others.
+policy::Settings gate_settings(policy::Settings settings) {
+  std::erase_if(settings.waivers,
+                [](const policy::Waiver& w) { return !w.code.starts_with("NUM"); });
+  return settings;
+}
+
+/// What all candidates of a command share.
+struct Common {
+  const GlobalOptions& global;
+  const KlArgs& args;
+  Interrupt& interrupt;
+  policy::Settings settings;
+  std::uint64_t memory = 0;
+  std::unique_ptr<pipeline::OpenedRepo> reference;
+  pipeline::TokenSet tokens;  ///< of all shards
+  pipeline::Shard shard;
+};
+
+/// Opens the reference and reads the tokens, once for all candidates.
+Result<void> prepare(Common& c) {
+  CKPT_TRY(c.memory, memory_of(c.args.memory), "usage");
+  if (!c.args.shard.empty()) {
+    CKPT_TRY(c.shard, pipeline::parse_shard(c.args.shard), "usage");
+  }
+  if (!c.args.part.empty() &&
+      (c.args.shard.empty() || c.args.attribute != "none" || c.args.noise_floor)) {
+    return fail(ErrorKind::usage,
+                "--part goes with --shard, and without --attribute and --noise-floor");
+  }
+  if (c.args.targets.size() > 1 && !(c.args.part.empty() && c.args.journal.empty() &&
+                                     c.args.resume.empty() && c.args.save_bundle.empty())) {
+    return fail(ErrorKind::usage,
+                "--part, --journal, --resume and --save-bundle take one TARGET at a time");
+  }
+  CKPT_TRY(c.reference, pipeline::open_target(c.args.reference), "reference");
+  // Ids from a file are all used unless --tokens was given; a text is cut to the default.
+  const bool given = c.args.tokens != KlArgs{}.tokens;
+  const std::uint64_t asked = c.args.token_ids.empty() || given ? c.args.tokens : 0;
+  CKPT_TRY(
+      c.tokens,
+      pipeline::read_tokens({c.args.text, c.args.token_ids, asked, c.args.context}, *c.reference),
+      "input");
+  return {};
+}
+
 class KlRun {
  public:
-  KlRun(const GlobalOptions& global, const KlArgs& args, Interrupt& interrupt,
-        policy::Settings settings)
-      : global_(global), args_(args), interrupt_(interrupt), settings_(std::move(settings)) {
-    // Only waivers of gates concern this command; `check` judges the others.
-    std::erase_if(settings_.waivers,
-                  [](const policy::Waiver& w) { return !w.code.starts_with("NUM"); });
-  }
+  KlRun(const Common& common, const std::string& target)
+      : c_(common), args_(common.args), target_(target) {}
 
   /// The whole run; what went wrong is in the results.
-  Results run() {
+  Results run(const Result<void>& prepared) {
     const auto begin = std::chrono::steady_clock::now();
     r_.run.command = "kl";
     r_.run.depth = "forward";
-    r_.target.input = shown(args_.target, 1000);
-    if (!global_.reproducible) r_.run.started = timestamp();
-    const Result<void> done = measure();
+    r_.target.input = shown(target_, 1000);
+    if (!c_.global.reproducible) r_.run.started = timestamp();
+    Result<void> done = add_gates(args_.gates, args_.skip_local, r_);
+    if (done) done = prepared;
+    if (done) done = measure();
     if (!done) r_.run.incomplete.push_back({"kl", done.error().message});
-    pipeline::judge_gates(r_);
-    policy::apply_severities(r_, settings_.severity);
-    policy::apply_waivers(r_, settings_, policy::today());
-    for (results::Gate& g : r_.gates) {
-      if (g.status.empty()) g.status = "missing";
-    }
-    if (!global_.reproducible) {
+    judge_run(r_, c_.settings, args_.fail_on);
+    if (!c_.global.reproducible) {
       r_.run.duration_s =
           std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     }
-    r_.run.fail_on = args_.fail_on.empty() ? settings_.fail_on.value_or("error") : args_.fail_on;
-    pipeline::judge(r_, parse_fail_on(r_.run.fail_on));
     if (r_.metrics) keep(r_);
     return std::move(r_);
   }
 
+  /// KL of every position, for the ranking; empty when the run failed.
+  [[nodiscard]] const std::vector<double>& kl() const { return kl_; }
+
  private:
-  const GlobalOptions& global_;
+  const Common& c_;
   const KlArgs& args_;
-  Interrupt& interrupt_;
-  policy::Settings settings_;
+  const std::string& target_;
   Results r_;
+  std::vector<double> kl_;
 
   Result<void> measure() {
-    for (const std::string& g : args_.gates) {
-      CKPT_TRY(results::Gate gate, pipeline::parse_gate(g), "--gate");
-      if (args_.skip_local && gate.code == "NUM004") {
-        return fail(ErrorKind::usage, fmt::format("--gate {} needs the local errors that "
-                                                  "--skip-local leaves out",
-                                                  gate.name));
-      }
-      r_.gates.push_back(std::move(gate));
-    }
-    CKPT_TRY(const std::uint64_t memory, memory_of(args_), "usage");
-    CKPT_TRY(const auto candidate, pipeline::open_target(args_.target), "candidate");
+    CKPT_TRY(const auto candidate, pipeline::open_target(target_), "candidate");
     r_.target = pipeline::target_of(*candidate);
     r_.checkpoint = pipeline::facts_of(*candidate);
-    CKPT_TRY(const auto reference, pipeline::open_target(args_.reference), "reference");
-    CKPT_TRY_VOID(pipeline::check_comparable(*reference, *candidate), "cannot compare");
-    CKPT_TRY(const pipeline::TokenSet tokens,
-             pipeline::read_tokens({args_.text, args_.token_ids, asked_tokens(), args_.context},
-                                   *reference),
-             "input");
-    fill_how(*reference, tokens, memory);
-    return forward(*reference, *candidate, tokens, memory);
+    CKPT_TRY_VOID(pipeline::check_comparable(*c_.reference, *candidate), "cannot compare");
+    const auto [first, last] = pipeline::shard_range(c_.shard, c_.tokens.sequences.size());
+    if (first == last) {
+      return fail(ErrorKind::usage, fmt::format("{} sequences do not fill {} shards",
+                                                c_.tokens.sequences.size(), c_.shard.count));
+    }
+    pipeline::TokenSet tokens = c_.tokens;
+    tokens.sequences.assign(c_.tokens.sequences.begin() + static_cast<std::ptrdiff_t>(first),
+                            c_.tokens.sequences.begin() + static_cast<std::ptrdiff_t>(last));
+    fill_how(tokens);
+    return forward(*candidate, tokens);
   }
 
-  /// Ids from a file are all used unless --tokens was given; a text is cut to the default.
-  std::uint64_t asked_tokens() const {
-    const bool given = args_.tokens != KlArgs{}.tokens;
-    return args_.token_ids.empty() || given ? args_.tokens : 0;
-  }
-
-  void fill_how(const pipeline::OpenedRepo& reference, const pipeline::TokenSet& tokens,
-                std::uint64_t memory) {
-    r_.how.reference = shown(reference.repo.input(), 1000);
+  void fill_how(const pipeline::TokenSet& tokens) {
+    r_.how.reference = shown(c_.reference->repo.input(), 1000);
     r_.how.text = tokens.label;
     r_.how.text_sha256 = tokens.sha256;
-    r_.how.tokens = tokens.total;
     r_.how.sequences = tokens.sequences.size();
     r_.how.context = args_.context;
     for (const auto& s : tokens.sequences) {
+      r_.how.tokens += s.size();
       if (!args_.token_ids.empty()) r_.how.context = std::max<std::uint64_t>(s.size(), 1);
     }
     r_.how.mode = args_.mode;
     r_.how.backend = "cpu";
-    r_.how.memory_budget_bytes = memory;
+    r_.how.memory_budget_bytes = c_.memory;
     r_.how.seed = args_.seed;
     if (tokens.shorter_than_asked) {
       r_.notes.push_back(fmt::format("the text has {} tokens, fewer than the {} asked for",
                                      with_commas(tokens.total), with_commas(args_.tokens)));
     }
+    if (c_.shard.count > 1) {
+      r_.notes.push_back(fmt::format("shard {} of {}: numbers of a part of the text",
+                                     c_.shard.index, c_.shard.count));
+    }
   }
 
-  Result<void> forward(const pipeline::OpenedRepo& reference, const pipeline::OpenedRepo& candidate,
-                       const pipeline::TokenSet& tokens, std::uint64_t memory) {
+  Result<void> forward(const pipeline::OpenedRepo& candidate, const pipeline::TokenSet& tokens) {
     for (const kernels::Device& d : kernels::cuda_devices()) {
       r_.notes.push_back(
           fmt::format("{} is present; this version computes on the CPU", shown(d.name, 80)));
     }
     constexpr std::size_t kHeapBytes = 1U << 30;  // address space; used as --memory allows
     prepare_heap(kHeapBytes);
-    ThreadPool pool(global_.threads);
-    const auto progress = make_progress(global_.progress_mode());
-    pipeline::KlArgs run{.reference = reference,
+    ThreadPool pool(c_.global.threads);
+    const auto progress = make_progress(c_.global.progress_mode());
+    pipeline::KlArgs run{.reference = *c_.reference,
                          .candidate = candidate,
                          .sequences = tokens.sequences,
                          .pool = pool,
                          .progress = *progress,
                          .mode = mode_of(args_.mode),
                          .local = !args_.skip_local,
-                         .memory_bytes = memory,
-                         .stop = interrupt_.token(),
+                         .noise_floor = args_.noise_floor,
+                         .memory_bytes = c_.memory,
+                         .journal = args_.resume.empty() ? args_.journal : args_.resume,
+                         .must_resume = !args_.resume.empty(),
+                         .stop = c_.interrupt.token(),
                          .note = [this](std::string_view text) {
-                           if (global_.quiet == 0) complain(text);
+                           if (c_.global.quiet == 0) complain(text);
                          }};
-    CKPT_TRY(pipeline::KlOutcome outcome, pipeline::run_kl(run), "forward");
-    pipeline::name_tokens(reference, tokens, outcome.metrics);
+    CKPT_TRY(pipeline::KlOutcome outcome, run_with(run), "forward");
+    pipeline::name_tokens(*c_.reference, tokens, outcome.metrics);
     r_.metrics = std::move(outcome.metrics);
-    return {};
+    kl_ = metrics::kl_of(outcome.record);
+    return args_.part.empty() ? Result<void>{} : write_part(run, std::move(outcome.record));
+  }
+
+  Result<pipeline::KlOutcome> run_with(const pipeline::KlArgs& run) const {
+    if (args_.attribute == "none") return pipeline::run_kl(run);
+    pipeline::AttributionArgs how{.detail = detail_of(args_.attribute),
+                                  .top_experts = args_.top_experts,
+                                  .limit = {},
+                                  .confirm = args_.confirm};
+    for (const results::Gate& g : r_.gates) {
+      if (g.name == "kl.mean" && g.op.starts_with('<')) how.limit = g.limit;
+    }
+    return pipeline::run_attribution(run, how);
+  }
+
+  Result<void> write_part(pipeline::KlArgs run, metrics::Record record) const {
+    pipeline::Part part;
+    pipeline::KlArgs whole{.reference = run.reference,
+                           .candidate = run.candidate,
+                           .sequences = c_.tokens.sequences,
+                           .pool = run.pool,
+                           .progress = run.progress,
+                           .mode = run.mode,
+                           .local = run.local,
+                           .noise_floor = run.noise_floor,
+                           .stop = {},
+                           .note = {}};
+    part.key = pipeline::run_key(whole, "", "");
+    part.shard = c_.shard;
+    part.results = r_;
+    part.layer_types = c_.reference->config.text.layer_types;
+    part.record = std::move(record);
+    return pipeline::save_part(args_.part, part);
   }
 };
 
@@ -225,6 +280,21 @@ KlArgs with_settings(KlArgs args, const policy::Settings& s) {
   return args;
 }
 
+/// Ranks the candidates that were measured, on the last one's results.
+void add_ranking(std::vector<Results>& all, const std::vector<std::vector<double>>& kl,
+                 const Common& c) {
+  std::vector<metrics::Contender> contenders;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (kl[i].empty()) continue;
+    contenders.push_back({all[i].target.input, all[i].checkpoint.bytes, kl[i]});
+  }
+  if (contenders.size() < 2) return;
+  std::vector<std::uint64_t> lengths;
+  const auto [first, last] = pipeline::shard_range(c.shard, c.tokens.sequences.size());
+  for (std::size_t s = first; s < last; ++s) lengths.push_back(c.tokens.sequences[s].size());
+  all.back().ranking = metrics::rank(contenders, lengths);
+}
+
 }  // namespace
 
 int run_kl_command(const GlobalOptions& global, const KlArgs& given, Interrupt& interrupt) {
@@ -238,10 +308,55 @@ int run_kl_command(const GlobalOptions& global, const KlArgs& given, Interrupt& 
     complain("kl needs --reference, or `reference` under [kl] in ckpt-check.toml");
     return 2;
   }
+  Common common{global, args, interrupt, gate_settings(*std::move(settings)), 0, {}, {}, {}};
+  const Result<void> prepared = prepare(common);
   std::vector<Results> all;
-  all.push_back(KlRun(global, args, interrupt, *std::move(settings)).run());
+  std::vector<std::vector<double>> kl;
+  for (const std::string& target : args.targets) {
+    KlRun run(common, target);
+    all.push_back(run.run(prepared));
+    kl.push_back(run.kl());
+    if (interrupt.exit_code() != 0) break;
+  }
+  add_ranking(all, kl, common);
   const int code = deliver(all, global, parse_show(args.show).value_or(1));
   return interrupt.exit_code() != 0 ? interrupt.exit_code() : code;
+}
+
+int run_merge_command(const GlobalOptions& global, const MergeArgs& args) {
+  auto settings = load_settings(global);
+  if (!settings) {
+    complain(settings.error().message);
+    return 2;
+  }
+  std::vector<pipeline::Part> parts;
+  for (const std::string& path : args.parts) {
+    auto part = pipeline::load_part(path);
+    if (!part) {
+      complain(fmt::format("{}: {}", shown(path, 200), part.error().message));
+      return 2;
+    }
+    parts.push_back(*std::move(part));
+  }
+  auto whole = pipeline::merge_parts(std::move(parts));
+  if (!whole) {
+    complain(whole.error().message);
+    return 2;
+  }
+  std::vector<Results> all;
+  all.push_back(std::move(whole->results));
+  Results& r = all.back();
+  std::erase_if(r.notes, [](const std::string& n) { return n.starts_with("shard "); });
+  r.gates.clear();
+  r.findings.clear();
+  std::vector<std::string> gates = args.gates;
+  gates.insert(gates.end(), settings->gates.begin(), settings->gates.end());
+  if (const Result<void> added = add_gates(gates, false, r); !added) {
+    complain(added.error().message);
+    return 2;
+  }
+  judge_run(r, gate_settings(*std::move(settings)), args.fail_on);
+  return deliver(all, global, parse_show(args.show).value_or(1));
 }
 
 }  // namespace ckpt::cli

@@ -66,7 +66,7 @@ struct InspectArgs {
 };
 
 struct KlArgs {
-  std::string target;
+  std::vector<std::string> targets;
   std::string reference;
   std::string text = "builtin:mixed-v1";
   std::string token_ids;
@@ -77,10 +77,44 @@ struct KlArgs {
   std::string backend = "auto";
   std::string memory;
   bool skip_local = false;
+  std::string attribute = "none";
+  std::size_t top_experts = 8;
+  bool confirm = false;
+  bool noise_floor = false;
+  std::string save_bundle;
+  std::string journal;
+  std::string resume;
+  std::string shard;  ///< `2/8`; empty: all sequences
+  std::string part;
   std::vector<std::string> gates;
   std::string fail_on;  ///< empty: the configuration's, else error
   std::string show = "1";
 };
+
+[[nodiscard]] CLI::App* add_kl_command(CLI::App& app, KlArgs& args);
+
+struct MergeArgs {
+  std::vector<std::string> parts;
+  std::vector<std::string> gates;
+  std::string fail_on;
+  std::string show = "1";
+};
+
+[[nodiscard]] CLI::App* add_merge_command(CLI::App& app, MergeArgs& args);
+[[nodiscard]] int run_merge_command(const GlobalOptions& global, const MergeArgs& args);
+
+/// `--fail-on` and `--show`, the same in every command that has findings.
+void findings_options(CLI::App& app, std::string& fail_on, std::string& show);
+
+/// The last lines of every `--help`.
+inline constexpr std::string_view kExitCodes =
+    "\nExit codes:\n"
+    "  0  pass          everything asked for was looked at, nothing found at or above --fail-on\n"
+    "  1  fail          at least one such finding, gates included\n"
+    "  2  incomplete    wrong usage, something could not be read, nothing to check\n"
+    "  3  -             internal error\n"
+    "  4  inconclusive  a gate's interval contains its limit\n"
+    "  130, 143         interrupted, terminated\n";
 
 struct PruneVerifyArgs {
   std::string target;

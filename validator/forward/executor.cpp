@@ -100,6 +100,7 @@ Result<void> PassRun::embed() {
     CKPT_TRY_VOID(variants_.wake(-1, arch::ModuleClass::embedding, h_.x_reference, h_.x_candidate),
                   "variants");
   }
+  CKPT_TRY_VOID(variants_.wake_noise(h_.x_reference, h_.x_candidate), "variants");
   CKPT_TRY_VOID(tap(Stream::reference, -1).see(ops_, Point::embedding, h_.x_reference), "tap");
   return tap(Stream::candidate, -1).see(ops_, Point::embedding, h_.x_candidate);
 }
@@ -206,7 +207,7 @@ Result<void> PassRun::finish(int index) {
   CKPT_TRY_VOID(ops_.row_squares(h_.local, {}, local), "norms");
   if (!ctx_.local) local.clear();
   a_.observer.on_layer(index, {reference, candidate, difference, update, local});
-  return {};
+  return variants_.disturb(index, first_);
 }
 
 Result<void> PassRun::layer(int index) {

@@ -29,6 +29,9 @@ struct ModulePick {
 struct Variant {
   Stream follows = Stream::reference;
   std::vector<ModulePick> picks;
+  /// Disturbs the hidden states after every layer: each number times 1 + e, e uniform in +-2^-9,
+  /// the half step of BF16, from a counter, so that the same run gives the same bits.
+  bool noise = false;
 
   /// Whose weights the stream takes. `expert` -1 asks for the class as a whole.
   [[nodiscard]] Stream source(int layer, arch::ModuleClass cls, int expert = -1) const;
@@ -58,10 +61,17 @@ class VariantStates {
   /// the embedding as copies of what they take. Errors: memory.
   [[nodiscard]] Result<void> wake(int layer, arch::ModuleClass cls, const kernels::Rows& reference,
                                   const kernels::Rows& candidate);
+  /// Brings those with noise to life, as copies of what they follow. Errors: memory.
+  [[nodiscard]] Result<void> wake_noise(const kernels::Rows& reference,
+                                        const kernels::Rows& candidate);
+  /// Disturbs those with noise after a layer; `first_token` is the pass' first over all sequences.
+  [[nodiscard]] Result<void> disturb(int layer, std::int64_t first_token);
   /// Gives a variant memory for states of this extent, contents undefined. Errors: memory.
   [[nodiscard]] Result<void> revive(std::size_t v, std::int64_t rows, std::int64_t cols);
 
  private:
+  [[nodiscard]] Result<void> copy(std::size_t v, const kernels::Rows& from);
+
   struct State {
     bool alive = false;
     kernels::Buffer memory;

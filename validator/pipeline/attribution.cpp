@@ -139,6 +139,8 @@ class AttributionRun {
     KlArgs args = args_;
     args.variants = variants;
     args.local = false;
+    args.noise_floor = false;
+    args.journal.clear();
     args.observer = nullptr;
     args.note = {};
     return run_kl(args);

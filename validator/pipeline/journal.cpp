@@ -11,6 +11,7 @@
 #include "validator/base/text.h"
 #include "validator/container/checkpoint.h"
 #include "validator/container/writer.h"
+#include "validator/pipeline/blobs.h"
 
 namespace ckpt::pipeline {
 
@@ -70,17 +71,6 @@ Result<void> read_rows(const container::Checkpoint& file, const container::Tenso
   return {};
 }
 
-/// A whole tensor of bytes as text.
-Result<std::string> read_blob(const container::Checkpoint& file, std::string_view name) {
-  const container::Tensor* t = file.find(name);
-  if (t == nullptr) {
-    return fail(ErrorKind::format, fmt::format("the journal lacks `{}`", name));
-  }
-  std::string out(t->bytes(), '\0');
-  CKPT_TRY_VOID(file.read(*t, 0, std::as_writable_bytes(std::span(out))), name);
-  return out;
-}
-
 void add_repo(std::string& text, const OpenedRepo& repo) {
   for (const repo::Entry& e : repo.repo.entries()) text += fmt::format("{} {}\n", e.name, e.bytes);
   if (const auto config = repo.repo.open_file("config.json")) {
@@ -103,7 +93,7 @@ std::string run_key(const KlArgs& args, std::string_view plan, std::string_view 
   add_repo(text, args.candidate);
   for (const auto& sequence : args.sequences) text += fmt::format("{}\n", fmt::join(sequence, " "));
   for (const forward::Variant& v : args.variants) {
-    text += fmt::format("variant {}", static_cast<int>(v.follows));
+    text += fmt::format("variant {} {}", static_cast<int>(v.follows), v.noise);
     for (const forward::ModulePick& p : v.picks) {
       text += fmt::format(" {}/{}/{}/{}", p.layer, p.any_class, static_cast<int>(p.cls), p.expert);
     }

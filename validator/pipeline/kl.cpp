@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "kernels/ops.h"
 #include "validator/forward/executor.h"
 #include "validator/metrics/collector.h"
+#include "validator/metrics/distribution.h"
 #include "validator/pipeline/journal.h"
 
 namespace ckpt::pipeline {
@@ -120,8 +124,43 @@ Result<void> check_comparable(const OpenedRepo& reference, const OpenedRepo& can
   return {};
 }
 
-Result<KlOutcome> run_kl(const KlArgs& args) {
-  CKPT_TRY_VOID(check_tokens(args), "kl");
+namespace {
+
+/// Takes the disturbed reference, the last variant, out of the record and says what it comes to.
+results::NoiseFloor take_noise_floor(metrics::Record& record) {
+  const std::vector<double> noise = std::move(record.variant_kl.back());
+  record.variant_kl.pop_back();
+  const std::vector<double> kl = metrics::kl_of(record);
+  std::vector<double> excess(kl.size());
+  std::ranges::transform(kl, noise, excess.begin(), std::minus<>());
+  const results::Distribution d = metrics::summarize(excess, record.lengths);
+  return {metrics::summarize(noise, record.lengths).mean, d.mean, d.ci95};
+}
+
+Result<std::unique_ptr<FileJournal>> open_journal(const KlArgs& args, const std::string& key,
+                                                  metrics::Record& record) {
+  std::unique_ptr<FileJournal> journal;
+  if (args.journal.empty()) return journal;
+  CKPT_TRY(journal, FileJournal::open(args.journal, key, record, args.journal_interval), "journal");
+  const auto start = journal->start();
+  if (!start && args.must_resume) {
+    return fail(ErrorKind::not_found, "there is no state to resume in the folder");
+  }
+  if (start && args.note) {
+    args.note(
+        fmt::format("going on from the journal: pass {}, layer {}", start->pass + 1, start->layer));
+  }
+  return journal;
+}
+
+}  // namespace
+
+Result<KlOutcome> run_kl(const KlArgs& given) {
+  CKPT_TRY_VOID(check_tokens(given), "kl");
+  KlArgs args = given;
+  std::vector<forward::Variant> variants(given.variants.begin(), given.variants.end());
+  if (args.noise_floor) variants.push_back({forward::Stream::reference, {}, true});
+  args.variants = variants;
   CKPT_TRY_VOID(check_comparable(args.reference, args.candidate), "comparison");
   const weights::Model reference(args.reference.checkpoint, args.reference.config,
                                  *args.reference.blueprint, args.reference.stored);
@@ -140,17 +179,8 @@ Result<KlOutcome> run_kl(const KlArgs& args) {
   }
   metrics::Record record;
   for (const auto& sequence : args.sequences) record.lengths.push_back(sequence.size());
-  std::unique_ptr<FileJournal> journal;
-  if (!args.journal.empty()) {
-    CKPT_TRY(journal,
-             FileJournal::open(args.journal, run_key(args, plan.text(), ops->name()), record,
-                               args.journal_interval),
-             "journal");
-    if (const auto start = journal->start(); start && args.note) {
-      args.note(fmt::format("going on from the journal: pass {}, layer {}", start->pass + 1,
-                            start->layer));
-    }
-  }
+  CKPT_TRY(const auto journal, open_journal(args, run_key(args, plan.text(), ops->name()), record),
+           "journal");
   metrics::Collector collector(record, args.observer);
   CKPT_TRY_VOID(forward::run_forward({.pair = pair,
                                       .config = text,
@@ -168,7 +198,10 @@ Result<KlOutcome> run_kl(const KlArgs& args) {
                                       .journal = journal.get(),
                                       .stop = args.stop}),
                 "forward");
+  std::optional<results::NoiseFloor> noise;
+  if (args.noise_floor) noise = take_noise_floor(record);
   results::Metrics metrics = metrics::metrics_of(record, text);
+  metrics.noise_floor = noise;
   return KlOutcome{std::move(metrics), std::move(record)};
 }
 

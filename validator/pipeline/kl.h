@@ -36,9 +36,11 @@ struct KlArgs {
   std::optional<bool> bf16_weights;
   /// Further streams, each compared with the reference; see forward/variants.h.
   std::span<const forward::Variant> variants;
+  bool noise_floor = false;  ///< fills Metrics::noise_floor
   std::uint64_t memory_bytes = 8ULL << 30;
   std::string journal;  ///< folder to keep the run's state in and to go on from; empty: none
   std::chrono::seconds journal_interval{20};
+  bool must_resume = false;  ///< a journal without a state is an error (not_found)
   std::stop_token stop;
   std::function<void(std::string_view)> note;  ///< the memory plan and such; may be empty
   forward::Observer* observer = nullptr;       ///< hears what the metrics hear

@@ -94,6 +94,10 @@ Json finding_json(const Finding& f) {
           {"fingerprint", f.fingerprint()}};
 }
 
+Json interval(const std::array<double, 2>& ends) {
+  return {number(ends[0]), number(ends[1])};
+}
+
 Json distribution_json(const Distribution& d, std::string_view direction) {
   Json percentiles = Json::object();
   for (const auto& [name, value] : d.percentiles) percentiles[name] = number(value);
@@ -104,7 +108,7 @@ Json distribution_json(const Distribution& d, std::string_view direction) {
   j["nonfinite"] = d.nonfinite;
   j["mean"] = number(d.mean);
   j["se"] = number(d.se);
-  j["ci95"] = {number(d.ci95[0]), number(d.ci95[1])};
+  j["ci95"] = interval(d.ci95);
   j["deff"] = number(d.deff);
   j["median"] = number(d.median);
   j["percentiles"] = std::move(percentiles);
@@ -285,6 +289,11 @@ Json metrics_json(const Results& r) {
   j["headroom"] = headroom_json(m);
   if (m.over_text) j["over_text"] = over_text_json(*m.over_text);
   if (m.attribution) j["attribution"] = attribution_json(*m.attribution);
+  if (m.noise_floor) {
+    j["noise_floor"] = {{"kl", number(m.noise_floor->kl)},
+                        {"excess", number(m.noise_floor->excess)},
+                        {"excess_ci95", interval(m.noise_floor->excess_ci95)}};
+  }
   j["how"] = how_json(r.how);
   return j;
 }
@@ -332,6 +341,20 @@ Json checkpoint_json(const CheckpointFacts& c) {
           {"kept_at_16_bits", optional_text(c.kept)}};
 }
 
+Json ranking_json(const std::vector<Ranked>& ranking) {
+  Json j = Json::array();
+  for (const Ranked& r : ranking) {
+    j.push_back({{"target", r.target},
+                 {"kl", number(r.kl)},
+                 {"ci95", interval(r.ci95)},
+                 {"bytes", r.bytes},
+                 {"gap", optional_number(r.gap)},
+                 {"gap_ci95", interval(r.gap_ci95)},
+                 {"apart", r.apart}});
+  }
+  return j;
+}
+
 Json gates_json(const std::vector<Gate>& gates) {
   Json j = Json::array();
   for (const Gate& g : gates) {
@@ -376,6 +399,7 @@ Json document(const Results& r) {
                  {"known", r.count("known")}};
   j["gates"] = gates_json(r.gates);
   j["metrics"] = metrics_json(r);
+  if (!r.ranking.empty()) j["ranking"] = ranking_json(r.ranking);
   j["notes"] = r.notes;
   j["arrays"] = Json::array();
   return j;

@@ -266,6 +266,22 @@ void read_attribution(const Reader& j, Attribution& a) {
   j.optional("advice", a.advice, read_advice);
 }
 
+void read_noise_floor(const Reader& j, NoiseFloor& n) {
+  j.get("kl", n.kl);
+  j.get("excess", n.excess);
+  j.get("excess_ci95", n.excess_ci95);
+}
+
+void read_ranked(const Reader& j, Ranked& r) {
+  j.get("target", r.target);
+  j.get("kl", r.kl);
+  j.get("ci95", r.ci95);
+  j.get("bytes", r.bytes);
+  j.get("gap", r.gap);
+  j.get("gap_ci95", r.gap_ci95);
+  j.get("apart", r.apart);
+}
+
 void read_metrics(const Reader& j, Metrics& m) {
   read_distribution(j.at("kl"), m.kl);
   read_distribution(j.at("kl_reverse"), m.kl_reverse);
@@ -286,6 +302,7 @@ void read_metrics(const Reader& j, Metrics& m) {
   j.list("headroom", m.headroom, read_headroom);
   j.optional("over_text", m.over_text, read_over_text);
   j.optional("attribution", m.attribution, read_attribution);
+  j.optional("noise_floor", m.noise_floor, read_noise_floor);
 }
 
 void read_how(const Reader& j, How& h) {
@@ -314,6 +331,7 @@ void read_results(const Reader& j, Results& r) {
   j.list("gates", r.gates, read_gate);
   j.optional("metrics", r.metrics, read_metrics);
   read_how(j.at("metrics").at("how"), r.how);
+  j.list("ranking", r.ranking, read_ranked);
   j.get("notes", r.notes);
 }
 

@@ -285,6 +285,14 @@ struct OverText {
   std::vector<WorstPosition> positions;   ///< the largest first
 };
 
+/// What rounding alone does: the reference with its hidden states disturbed by a share of 2^-9, one
+/// BF16 step, after every layer.
+struct NoiseFloor {
+  double kl = 0;      ///< mean, nats
+  double excess = 0;  ///< mean of KL minus that of the disturbed reference, position by position
+  std::array<double, 2> excess_ci95{0, 0};
+};
+
 struct Metrics {
   Distribution kl;          ///< KL(reference || candidate)
   Distribution kl_reverse;  ///< KL(candidate || reference)
@@ -303,7 +311,19 @@ struct Metrics {
   std::vector<ExpertMetrics> experts;
   std::vector<Headroom> headroom;
   std::optional<Attribution> attribution;
+  std::optional<NoiseFloor> noise_floor;
   std::optional<OverText> over_text;
+};
+
+/// One of several candidates measured on the same positions, best first.
+struct Ranked {
+  std::string target;
+  double kl = 0;  ///< mean, nats
+  std::array<double, 2> ci95{0, 0};
+  std::uint64_t bytes = 0;    ///< of its tensors
+  std::optional<double> gap;  ///< mean KL minus that of the one before
+  std::array<double, 2> gap_ci95{0, 0};
+  bool apart = true;  ///< from the one before: the gap's interval does not hold 0
 };
 
 /// How the numbers were obtained.
@@ -343,6 +363,7 @@ struct Results {
   std::vector<Finding> findings;
   std::vector<Gate> gates;
   std::optional<Metrics> metrics;
+  std::vector<Ranked> ranking;  ///< of all candidates of a run, on the last one's results
   How how;
   std::vector<std::string> notes;
   std::string kept_in;  ///< where a long run was kept; for the screen alone, a path is private

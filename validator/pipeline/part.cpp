@@ -1,0 +1,100 @@
+#include "validator/pipeline/part.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "validator/metrics/collector.h"
+#include "validator/pipeline/blobs.h"
+
+namespace ckpt::pipeline {
+
+Result<Shard> parse_shard(std::string_view text) {
+  Shard s;
+  const std::size_t slash = text.find('/');
+  const auto number = [](std::string_view digits, std::uint32_t& out) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
+    return error == std::errc{} && end == digits.data() + digits.size();
+  };
+  const bool read = slash != std::string_view::npos && number(text.substr(0, slash), s.index) &&
+                    number(text.substr(slash + 1), s.count);
+  if (!read || s.index < 1 || s.index > s.count) {
+    return fail(ErrorKind::usage, "--shard takes I/N with I from 1 to N, for example 2/8");
+  }
+  return s;
+}
+
+std::pair<std::size_t, std::size_t> shard_range(const Shard& s, std::size_t sequences) {
+  const auto edge = [&](std::uint64_t i) {
+    return static_cast<std::size_t>(sequences * i / s.count);
+  };
+  return {edge(s.index - 1), edge(s.index)};
+}
+
+Result<void> save_part(const std::string& path, const Part& part) {
+  std::string layers;
+  for (const config::LayerType t : part.layer_types) {
+    layers += t == config::LayerType::full_attention ? 'f' : 'l';
+  }
+  return save_blobs(path, {{"key", part.key},
+                           {"shard", fmt::format("{}/{}", part.shard.index, part.shard.count)},
+                           {"layers", layers},
+                           {"results", results::to_json(part.results)},
+                           {"record", part.record.save()}});
+}
+
+Result<Part> load_part(const std::string& path) {
+  CKPT_TRY(auto blobs, load_blobs(path, {"key", "shard", "layers", "results", "record"}), "part");
+  Part part;
+  part.key = std::move(blobs["key"]);
+  CKPT_TRY(part.shard, parse_shard(blobs["shard"]), "part");
+  for (const char c : blobs["layers"]) {
+    part.layer_types.push_back(c == 'f' ? config::LayerType::full_attention
+                                        : config::LayerType::linear_attention);
+  }
+  CKPT_TRY(std::vector<results::Results> all, results::from_json(blobs["results"]), "part");
+  if (all.size() != 1) return fail(ErrorKind::format, "the part holds no single run");
+  part.results = std::move(all.front());
+  CKPT_TRY(part.record, metrics::Record::load(blobs["record"]), "part");
+  for (const auto& [layer, sums] : part.record.layers) {
+    if (layer < 0 || static_cast<std::size_t>(layer) >= part.layer_types.size()) {
+      return fail(ErrorKind::format, "the part has layers that its model lacks");
+    }
+  }
+  return part;
+}
+
+Result<Part> merge_parts(std::vector<Part> parts) {
+  if (parts.empty()) return fail(ErrorKind::usage, "no parts to merge");
+  std::ranges::sort(parts, {}, [](const Part& p) { return p.shard.index; });
+  const std::uint32_t count = parts.front().shard.count;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].key != parts.front().key || parts[i].shard.count != count) {
+      return fail(ErrorKind::usage,
+                  "the parts come from different runs: other checkpoints, "
+                  "tokens, options or version");
+    }
+    if (parts[i].shard.index != i + 1) {
+      return fail(ErrorKind::usage, fmt::format("part {} of {} is missing or given twice",
+                                                std::min<std::size_t>(i + 1, count), count));
+    }
+  }
+  if (parts.size() != count) {
+    return fail(ErrorKind::usage, fmt::format("part {} of {} is missing", parts.size() + 1, count));
+  }
+  Part whole = std::move(parts.front());
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    CKPT_TRY_VOID(whole.record.append(parts[i].record), "merge");
+  }
+  whole.shard = {};
+  config::TextConfig text;
+  text.layer_types = whole.layer_types;
+  text.num_hidden_layers = static_cast<std::int64_t>(whole.layer_types.size());
+  whole.results.metrics = metrics::metrics_of(whole.record, text);
+  whole.results.how.sequences = whole.record.lengths.size();
+  whole.results.how.tokens = whole.record.positions.size();
+  return whole;
+}
+
+}  // namespace ckpt::pipeline
