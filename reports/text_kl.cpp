@@ -265,21 +265,19 @@ std::string kl_text(const Results& r, const TextOptions& o) {
 std::string ranking_text(const Results& r, const TextOptions& o) {
   if (r.ranking.empty()) return {};
   std::size_t width = 0;
-  constexpr std::size_t kWidest = 44;
+  constexpr std::size_t kWidest = 32;
   for (const results::Ranked& c : r.ranking) width = std::max(width, c.target.size());
   width = std::min(width, kWidest);
-  std::string out =
-      fmt::format("  {:<4}{:<{}}{:>11}  {:<24}{:>10}  {}\n", "", "closest first", width + 2,
-                  "mean KL", "95 % interval", "bytes", "to the one before");
+  std::string out = fmt::format("  {:<3}{:<{}}{:>9}  {:<20}{:>9}  {}\n", "", "closest first",
+                                width + 2, "mean KL", "95 % interval", "bytes", "to the one above");
   std::size_t place = 0;
   for (const results::Ranked& c : r.ranking) {
     std::string gap;
     if (c.gap) {
-      gap = fmt::format("+{} [{}, {}]{}", number(*c.gap), number(c.gap_ci95[0]),
-                        number(c.gap_ci95[1]),
-                        c.apart ? "" : paint(Paint::yellow, "  cannot be told apart", o));
+      gap = fmt::format("+{}{}", number(*c.gap),
+                        c.apart ? "" : paint(Paint::yellow, ", not told apart", o));
     }
-    out += fmt::format("  {:<4}{:<{}}{:>11}  {:<24}{:>10}  {}\n", ++place,
+    out += fmt::format("  {:<3}{:<{}}{:>9}  {:<20}{:>9}  {}\n", ++place,
                        shorten_middle(c.target, width), width + 2, number(c.kl),
                        fmt::format("[{}, {}]", number(c.ci95[0]), number(c.ci95[1])),
                        bytes_text(c.bytes), gap);

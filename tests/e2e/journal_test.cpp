@@ -8,6 +8,7 @@
 #include "tests/e2e/golden.h"
 #include "validator/metrics/collector.h"
 #include "validator/pipeline/journal.h"
+#include "validator/pipeline/part.h"
 
 namespace ckpt::e2e {
 
@@ -135,24 +136,57 @@ TEST_CASE("a journal of another run is refused, and a damaged one is an error") 
   CHECK_FALSE(measure({.journal = folder.path()}));
 }
 
-TEST_CASE("shards of the sequences add up to the bits of one run") {
+TEST_CASE("shards of the sequences, through files, add up to the bits of one run") {
   const auto whole = measure({});
   REQUIRE(whole);
   const std::size_t sequences = whole->record.lengths.size();
   REQUIRE(sequences >= 3);
-  for (const std::size_t cut : {std::size_t{1}, sequences - 1}) {
-    auto first = measure({.count = cut});
-    const auto second = measure({.first = cut});
-    REQUIRE(first);
-    REQUIRE(second);
-    REQUIRE(first->record.append(second->record));
-    config::ModelConfig config;
-    const auto r = pipeline::open_target(kM.root + "/models/" + kM.reference);
-    REQUIRE(r);
-    pipeline::KlOutcome merged{metrics::metrics_of(first->record, (*r)->config.text),
-                               std::move(first->record)};
-    CHECK(numbers(merged) == numbers(*whole));
+  const auto all = read_tokens(kM);
+  const auto r = pipeline::open_target(kM.root + "/models/" + kM.reference);
+  REQUIRE(r);
+  const Folder folder;
+  std::vector<pipeline::Part> parts;
+  for (std::uint32_t i = 3; i >= 1; --i) {
+    const pipeline::Shard shard{i, 3};
+    const auto [first, last] = pipeline::shard_range(shard, sequences);
+    auto out = measure({.first = first, .count = last - first});
+    REQUIRE(out);
+    pipeline::Part part{.key = "same",
+                        .shard = shard,
+                        .results = {},
+                        .layer_types = (*r)->config.text.layer_types,
+                        .record = std::move(out->record),
+                        .tokens = {}};
+    for (std::size_t s = first; s < last; ++s) {
+      part.tokens.insert(part.tokens.end(), all[s].begin(), all[s].end());
+    }
+    const std::string path = folder.path() + "/part." + std::to_string(i);
+    REQUIRE(pipeline::save_part(path, part));
+    auto loaded = pipeline::load_part(path);
+    REQUIRE_MESSAGE(loaded.has_value(), (loaded ? "" : loaded.error().message));
+    parts.push_back(*std::move(loaded));
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) - 9);
+    CHECK_FALSE(pipeline::load_part(path));
   }
+  CHECK_FALSE(pipeline::merge_parts({parts[0], parts[1]}));            // one is missing
+  CHECK_FALSE(pipeline::merge_parts({parts[0], parts[0], parts[2]}));  // one twice
+  auto other = parts;
+  other[1].key = "another";
+  CHECK_FALSE(pipeline::merge_parts(other));
+  const auto merged = pipeline::merge_parts(parts);
+  REQUIRE(merged);
+  CHECK(merged->tokens.size() == whole->record.positions.size());
+  CHECK(numbers({*merged->results.metrics, merged->record}) == numbers(*whole));
+}
+
+TEST_CASE("a shard is named I/N with I from 1 to N") {
+  CHECK(pipeline::parse_shard("2/8")->count == 8);
+  for (const char* bad : {"", "2", "0/3", "4/3", "1/", "/3", "a/b", "1/3x", "-1/3"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(pipeline::parse_shard(bad));
+  }
+  CHECK(pipeline::shard_range({1, 3}, 2).second == 0);
+  CHECK(pipeline::shard_range({3, 3}, 10) == std::pair<std::size_t, std::size_t>{6, 10});
 }
 
 }  // namespace ckpt::e2e

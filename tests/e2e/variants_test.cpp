@@ -137,6 +137,21 @@ TEST_CASE("a variant of one layer is the checkpoint with that layer quantized, t
   }
 }
 
+TEST_CASE("the noise floor is small, the same in any number of passes, and 0 for no one else") {
+  const Variant variants[] = {{Stream::reference, {}, true}, {Stream::reference, {}}};
+  const pipeline::KlOutcome one = measure(model(kA.reference), model(kA.candidate), variants);
+  REQUIRE(one.record.variant_kl.size() == 2);
+  CHECK(all_zero(one.record.variant_kl[1]));
+  double sum = 0;
+  for (const double v : one.record.variant_kl[0]) sum += v;
+  const double floor = sum / static_cast<double>(one.record.variant_kl[0].size());
+  CHECK(floor > 1e-7);
+  CHECK(floor < one.metrics.kl.mean / 10);
+  const pipeline::KlOutcome again =
+      measure(model(kA.reference), model(kA.candidate), variants, forward::Mode::fp32, 1);
+  CHECK(again.record.variant_kl == one.record.variant_kl);
+}
+
 TEST_CASE("classes and single experts are picked alone, and threads change no bit") {
   const auto pick = [](ModuleClass cls) {
     return Variant{Stream::reference, {{.any_class = false, .cls = cls}}};

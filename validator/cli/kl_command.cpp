@@ -223,6 +223,7 @@ class KlRun {
                          .noise_floor = args_.noise_floor,
                          .memory_bytes = c_.memory,
                          .journal = args_.resume.empty() ? args_.journal : args_.resume,
+                         .journal_interval = std::chrono::seconds(args_.journal_interval),
                          .must_resume = !args_.resume.empty(),
                          .stop = c_.interrupt.token(),
                          .note = [this](std::string_view text) {
@@ -264,6 +265,9 @@ class KlRun {
     part.results = r_;
     part.layer_types = c_.reference->config.text.layer_types;
     part.record = std::move(record);
+    for (const auto& sequence : run.sequences) {
+      part.tokens.insert(part.tokens.end(), sequence.begin(), sequence.end());
+    }
     return pipeline::save_part(args_.part, part);
   }
 };
@@ -323,6 +327,24 @@ int run_kl_command(const GlobalOptions& global, const KlArgs& given, Interrupt& 
   return interrupt.exit_code() != 0 ? interrupt.exit_code() : code;
 }
 
+namespace {
+
+/// The texts of tokens, when the reference's tokenizer can still be read.
+void name_merged_tokens(const pipeline::Part& whole, Results& r) {
+  const auto reference = pipeline::open_target(r.how.reference);
+  if (!reference) return;
+  pipeline::TokenSet tokens;
+  auto at = whole.tokens.begin();
+  for (const std::uint64_t n : whole.record.lengths) {
+    const auto end = at + static_cast<std::ptrdiff_t>(n);
+    tokens.sequences.emplace_back(at, end);
+    at = end;
+  }
+  pipeline::name_tokens(**reference, tokens, *r.metrics);
+}
+
+}  // namespace
+
 int run_merge_command(const GlobalOptions& global, const MergeArgs& args) {
   auto settings = load_settings(global);
   if (!settings) {
@@ -349,6 +371,7 @@ int run_merge_command(const GlobalOptions& global, const MergeArgs& args) {
   std::erase_if(r.notes, [](const std::string& n) { return n.starts_with("shard "); });
   r.gates.clear();
   r.findings.clear();
+  name_merged_tokens(*whole, r);
   std::vector<std::string> gates = args.gates;
   gates.insert(gates.end(), settings->gates.begin(), settings->gates.end());
   if (const Result<void> added = add_gates(gates, false, r); !added) {

@@ -52,6 +52,8 @@ CLI::App* add_kl_command(CLI::App& app, KlArgs& args) {
   kl->add_option("--journal", args.journal,
                  "Folder for the state of the run; goes on when it holds one of the same run");
   kl->add_option("--resume", args.resume, "As --journal, and an error when there is no state");
+  kl->add_option("--journal-interval", args.journal_interval,
+                 "Seconds between two states; 0: after every layer");
   kl->add_option("--shard", args.shard, "I/N: only the I-th of N parts of the sequences");
   kl->add_option("--part", args.part, "With --shard: write what `merge` needs to this file");
   kl->add_option("--gate", args.gates, "Fail unless it holds, e.g. 'kl.mean<=0.014'; repeatable");

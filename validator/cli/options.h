@@ -84,6 +84,7 @@ struct KlArgs {
   std::string save_bundle;
   std::string journal;
   std::string resume;
+  std::uint64_t journal_interval = 20;
   std::string shard;  ///< `2/8`; empty: all sequences
   std::string part;
   std::vector<std::string> gates;

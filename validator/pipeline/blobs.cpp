@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <span>
 
@@ -10,16 +11,46 @@
 
 namespace ckpt::pipeline {
 
-Result<void> save_blobs(const std::string& path,
-                        const std::vector<std::pair<std::string, std::string>>& blobs) {
+namespace {
+
+constexpr std::int64_t kRowsAtOnce = 256;
+
+Result<void> write_rows(container::Writer& writer, kernels::Ops& ops, const kernels::Rows& rows) {
+  std::vector<float> host;
+  for (std::int64_t row = 0; row < rows.rows; row += kRowsAtOnce) {
+    const std::int64_t count = std::min(kRowsAtOnce, rows.rows - row);
+    host.resize(static_cast<std::size_t>(count * rows.cols));
+    CKPT_TRY_VOID(ops.read(rows.slice(row, count), host), "states");
+    CKPT_TRY_VOID(writer.write(std::as_bytes(std::span(host))), "states");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> save_blobs(const std::string& path, const std::vector<Blob>& blobs,
+                        kernels::Ops* ops) {
   std::vector<container::NewTensor> tensors;
-  for (const auto& [name, bytes] : blobs) tensors.push_back({name, Dtype::u8, {bytes.size()}});
+  for (const Blob& b : blobs) {
+    if (b.rows.data == nullptr) {
+      tensors.push_back({b.name, Dtype::u8, {b.bytes.size()}});
+    } else {
+      tensors.push_back(
+          {b.name,
+           Dtype::f32,
+           {static_cast<std::uint64_t>(b.rows.rows), static_cast<std::uint64_t>(b.rows.cols)}});
+    }
+  }
   const std::string temporary = path + ".new";
   std::error_code error;
   std::filesystem::remove(temporary, error);
   CKPT_TRY(container::Writer writer, container::Writer::create(temporary, tensors), "file");
-  for (const auto& [name, bytes] : blobs) {
-    CKPT_TRY_VOID(writer.write(std::as_bytes(std::span(bytes))), name);
+  for (const Blob& b : blobs) {
+    if (b.rows.data == nullptr) {
+      CKPT_TRY_VOID(writer.write(std::as_bytes(std::span(b.bytes))), b.name);
+    } else {
+      CKPT_TRY_VOID(write_rows(writer, *ops, b.rows), b.name);
+    }
   }
   CKPT_TRY_VOID(writer.finish(), "file");
   std::filesystem::rename(temporary, path, error);
@@ -27,23 +58,46 @@ Result<void> save_blobs(const std::string& path,
   return fail(ErrorKind::io, fmt::format("{}: {}", shown(path, 1000), error.message()));
 }
 
-Result<std::string> read_blob(const container::Checkpoint& file, std::string_view name) {
-  const container::Tensor* t = file.find(name);
+Result<BlobFile> BlobFile::open(const std::string& path) {
+  BlobFile out;
+  CKPT_TRY(out.file_, open_file(path), "file");
+  out.header_ = container::read_header(out.file_, path);
+  if (out.header_.defects.empty()) return out;
+  return fail(ErrorKind::format,
+              fmt::format("{}: {}", shown(path, 200), out.header_.defects.front().message));
+}
+
+const container::Tensor* BlobFile::find(std::string_view name) const {
+  const auto at = std::ranges::find(header_.tensors, name, &container::Tensor::name);
+  return at == header_.tensors.end() ? nullptr : &*at;
+}
+
+Result<std::string> BlobFile::bytes(std::string_view name) const {
+  const container::Tensor* t = find(name);
   if (t == nullptr) return fail(ErrorKind::format, fmt::format("`{}` is not in the file", name));
   std::string out(t->bytes(), '\0');
-  CKPT_TRY_VOID(file.read(*t, 0, std::as_writable_bytes(std::span(out))), name);
+  CKPT_TRY_VOID(file_.read(t->begin, std::as_writable_bytes(std::span(out))), name);
   return out;
 }
 
-Result<std::map<std::string, std::string>> load_blobs(const std::string& path,
-                                                      const std::vector<std::string>& names) {
-  CKPT_TRY(const repo::Repo repo, repo::Repo::open(path), "file");
-  const auto file = container::Checkpoint::open(repo);
-  std::map<std::string, std::string> out;
-  for (const std::string& name : names) {
-    CKPT_TRY(out[name], read_blob(file, name), shown(path, 200));
+Result<void> BlobFile::rows(std::string_view name, std::int64_t first, kernels::Ops& ops,
+                            const kernels::Rows& to) const {
+  const container::Tensor* t = find(name);
+  const auto row_bytes = static_cast<std::uint64_t>(to.cols) * sizeof(float);
+  const auto need = static_cast<std::uint64_t>(first + to.rows) * row_bytes;
+  if (t == nullptr || t->dtype != Dtype::f32 || t->bytes() < need) {
+    return fail(ErrorKind::format,
+                fmt::format("`{}` is not in the file, or of another extent", name));
   }
-  return out;
+  std::vector<float> host;
+  for (std::int64_t row = 0; row < to.rows; row += kRowsAtOnce) {
+    const std::int64_t count = std::min(kRowsAtOnce, to.rows - row);
+    host.resize(static_cast<std::size_t>(count * to.cols));
+    const std::uint64_t at = t->begin + static_cast<std::uint64_t>(first + row) * row_bytes;
+    CKPT_TRY_VOID(file_.read(at, std::as_writable_bytes(std::span(host))), name);
+    CKPT_TRY_VOID(ops.write(to.slice(row, count), host), name);
+  }
+  return {};
 }
 
 }  // namespace ckpt::pipeline

@@ -6,23 +6,18 @@
 #include <cstring>
 #include <filesystem>
 
-#include "validator/base/bytes.h"
 #include "validator/base/file.h"
 #include "validator/base/text.h"
-#include "validator/container/checkpoint.h"
-#include "validator/container/writer.h"
 #include "validator/pipeline/blobs.h"
 
 namespace ckpt::pipeline {
 
 namespace {
 
-using container::NewTensor;
 using forward::Place;
 using forward::StateView;
 using kernels::Rows;
 
-constexpr std::int64_t kRowsAtOnce = 256;
 constexpr std::string_view kStateFile = "/state.safetensors";
 
 /// What a state says of itself, after its key.
@@ -39,36 +34,6 @@ std::vector<std::pair<std::string, Rows>> kept_states(const StateView& s) {
     if (s.variants.alive(v)) out.emplace_back(fmt::format("variant.{:06}", v), s.variants.x(v));
   }
   return out;
-}
-
-Result<void> write_rows(container::Writer& writer, kernels::Ops& ops, const Rows& rows) {
-  std::vector<float> host;
-  for (std::int64_t row = 0; row < rows.rows; row += kRowsAtOnce) {
-    const std::int64_t count = std::min(kRowsAtOnce, rows.rows - row);
-    host.resize(static_cast<std::size_t>(count * rows.cols));
-    CKPT_TRY_VOID(ops.read(rows.slice(row, count), host), "state");
-    CKPT_TRY_VOID(writer.write(std::as_bytes(std::span(host))), "state");
-  }
-  return {};
-}
-
-Result<void> read_rows(const container::Checkpoint& file, const container::Tensor& tensor,
-                       kernels::Ops& ops, const Rows& rows) {
-  const auto row_bytes = static_cast<std::uint64_t>(rows.cols) * sizeof(float);
-  if (tensor.dtype != Dtype::f32 ||
-      tensor.bytes() != static_cast<std::uint64_t>(rows.rows) * row_bytes) {
-    return fail(ErrorKind::format, "the journal's hidden states have another extent");
-  }
-  std::vector<float> host;
-  for (std::int64_t row = 0; row < rows.rows; row += kRowsAtOnce) {
-    const std::int64_t count = std::min(kRowsAtOnce, rows.rows - row);
-    host.resize(static_cast<std::size_t>(count * rows.cols));
-    CKPT_TRY_VOID(file.read(tensor, static_cast<std::uint64_t>(row) * row_bytes,
-                            std::as_writable_bytes(std::span(host))),
-                  "state");
-    CKPT_TRY_VOID(ops.write(rows.slice(row, count), host), "state");
-  }
-  return {};
 }
 
 void add_repo(std::string& text, const OpenedRepo& repo) {
@@ -119,9 +84,8 @@ Result<std::unique_ptr<FileJournal>> FileJournal::open(const std::string& folder
 Result<void> FileJournal::read_start() {
   const std::string path = folder_ + std::string(kStateFile);
   if (!std::filesystem::exists(path)) return {};
-  CKPT_TRY(const repo::Repo repo, repo::Repo::open(path), "state");
-  const auto file = container::Checkpoint::open(repo);
-  CKPT_TRY(const std::string run, read_blob(file, "run"), "state");
+  CKPT_TRY(const BlobFile file, BlobFile::open(path), "state");
+  CKPT_TRY(const std::string run, file.bytes("run"), "state");
   Header header;
   if (run.size() != key_.size() + sizeof(header)) {
     return fail(ErrorKind::format, "the journal's header is damaged");
@@ -132,24 +96,21 @@ Result<void> FileJournal::read_start() {
                 "version; name another folder or remove this one");
   }
   std::memcpy(&header, run.data() + key_.size(), sizeof(header));
-  CKPT_TRY(const std::string record, read_blob(file, "record"), "state");
+  CKPT_TRY(const std::string record, file.bytes("record"), "state");
   CKPT_TRY(record_, metrics::Record::load(record), "state");
   start_ = Place{header.pass, header.layer};
   return {};
 }
 
 Result<void> FileJournal::restore(const StateView& states) {
-  CKPT_TRY(const repo::Repo repo, repo::Repo::open(folder_ + std::string(kStateFile)), "state");
-  const auto file = container::Checkpoint::open(repo);
+  CKPT_TRY(const BlobFile file, BlobFile::open(folder_ + std::string(kStateFile)), "state");
   const Rows& x = states.hidden.x_reference;
   for (std::size_t v = 0; v < states.variants.size(); ++v) {
     if (file.find(fmt::format("variant.{:06}", v)) == nullptr) continue;
     CKPT_TRY_VOID(states.variants.revive(v, x.rows, x.cols), "state");
   }
   for (const auto& [name, rows] : kept_states(states)) {
-    const container::Tensor* t = file.find(name);
-    if (t == nullptr) return fail(ErrorKind::format, fmt::format("the journal lacks `{}`", name));
-    CKPT_TRY_VOID(read_rows(file, *t, states.ops, rows), name);
+    CKPT_TRY_VOID(file.rows(name, 0, states.ops, rows), "state");
   }
   return {};
 }
@@ -158,32 +119,13 @@ Result<void> FileJournal::write(Place next, const StateView* states) {
   std::string run = key_;
   const Header header{next.pass, next.layer};
   run.append(reinterpret_cast<const char*>(&header), sizeof(header));
-  const std::string record = record_.save();
-  std::vector<NewTensor> tensors{{"run", Dtype::u8, {run.size()}},
-                                 {"record", Dtype::u8, {record.size()}}};
-  std::vector<std::pair<std::string, Rows>> kept;
-  if (states != nullptr) kept = kept_states(*states);
-  for (const auto& [name, rows] : kept) {
-    tensors.push_back(
-        {name,
-         Dtype::f32,
-         {static_cast<std::uint64_t>(rows.rows), static_cast<std::uint64_t>(rows.cols)}});
+  std::vector<Blob> blobs{{"run", run, {}}, {"record", record_.save(), {}}};
+  if (states != nullptr) {
+    for (const auto& [name, rows] : kept_states(*states)) blobs.push_back({name, {}, rows});
   }
-  const std::string path = folder_ + std::string(kStateFile);
-  const std::string temporary = path + ".new";
-  std::error_code error;
-  std::filesystem::remove(temporary, error);
-  CKPT_TRY(container::Writer writer, container::Writer::create(temporary, tensors), "journal");
-  CKPT_TRY_VOID(writer.write(std::as_bytes(std::span(run))), "journal");
-  CKPT_TRY_VOID(writer.write(std::as_bytes(std::span(record))), "journal");
-  for (const auto& [name, rows] : kept) {
-    CKPT_TRY_VOID(write_rows(writer, states->ops, rows), name);
-  }
-  CKPT_TRY_VOID(writer.finish(), "journal");
-  std::filesystem::rename(temporary, path, error);
-  if (error) {
-    return fail(ErrorKind::io, fmt::format("journal `{}`: {}", shown(path), error.message()));
-  }
+  CKPT_TRY_VOID(save_blobs(folder_ + std::string(kStateFile), blobs,
+                           states == nullptr ? nullptr : &states->ops),
+                "journal");
   last_ = std::chrono::steady_clock::now();
   return {};
 }

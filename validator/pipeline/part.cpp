@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "validator/metrics/collector.h"
 #include "validator/pipeline/blobs.h"
@@ -37,26 +38,45 @@ Result<void> save_part(const std::string& path, const Part& part) {
   for (const config::LayerType t : part.layer_types) {
     layers += t == config::LayerType::full_attention ? 'f' : 'l';
   }
-  return save_blobs(path, {{"key", part.key},
-                           {"shard", fmt::format("{}/{}", part.shard.index, part.shard.count)},
-                           {"layers", layers},
-                           {"results", results::to_json(part.results)},
-                           {"record", part.record.save()}});
+  std::string ids(part.tokens.size() * sizeof(std::int32_t), '\0');
+  if (!ids.empty()) std::memcpy(ids.data(), part.tokens.data(), ids.size());
+  return save_blobs(path, {{"key", part.key, {}},
+                           {"shard", fmt::format("{}/{}", part.shard.index, part.shard.count), {}},
+                           {"layers", layers, {}},
+                           {"results", results::to_json(part.results), {}},
+                           {"tokens", ids, {}},
+                           {"record", part.record.save(), {}}});
 }
 
 Result<Part> load_part(const std::string& path) {
-  CKPT_TRY(auto blobs, load_blobs(path, {"key", "shard", "layers", "results", "record"}), "part");
+  CKPT_TRY(const BlobFile file, BlobFile::open(path), "part");
   Part part;
-  part.key = std::move(blobs["key"]);
-  CKPT_TRY(part.shard, parse_shard(blobs["shard"]), "part");
-  for (const char c : blobs["layers"]) {
+  CKPT_TRY(part.key, file.bytes("key"), "part");
+  CKPT_TRY(const std::string shard, file.bytes("shard"), "part");
+  CKPT_TRY(part.shard, parse_shard(shard), "part");
+  CKPT_TRY(const std::string layers, file.bytes("layers"), "part");
+  for (const char c : layers) {
     part.layer_types.push_back(c == 'f' ? config::LayerType::full_attention
                                         : config::LayerType::linear_attention);
   }
-  CKPT_TRY(std::vector<results::Results> all, results::from_json(blobs["results"]), "part");
+  CKPT_TRY(std::string text, file.bytes("results"), "part");
+  CKPT_TRY(std::vector<results::Results> all, results::from_json(std::move(text)), "part");
   if (all.size() != 1) return fail(ErrorKind::format, "the part holds no single run");
   part.results = std::move(all.front());
-  CKPT_TRY(part.record, metrics::Record::load(blobs["record"]), "part");
+  CKPT_TRY(const std::string record, file.bytes("record"), "part");
+  CKPT_TRY(part.record, metrics::Record::load(record), "part");
+  CKPT_TRY(const std::string ids, file.bytes("tokens"), "part");
+  part.tokens.resize(ids.size() / sizeof(std::int32_t));
+  if (!ids.empty()) {
+    std::memcpy(part.tokens.data(), ids.data(), part.tokens.size() * sizeof(std::int32_t));
+  }
+  std::uint64_t count = 0;
+  for (const std::uint64_t n : part.record.lengths) {
+    if (n > part.tokens.size() - count) {
+      return fail(ErrorKind::format, "the part's tokens do not fill its sequences");
+    }
+    count += n;
+  }
   for (const auto& [layer, sums] : part.record.layers) {
     if (layer < 0 || static_cast<std::size_t>(layer) >= part.layer_types.size()) {
       return fail(ErrorKind::format, "the part has layers that its model lacks");
@@ -86,6 +106,7 @@ Result<Part> merge_parts(std::vector<Part> parts) {
   Part whole = std::move(parts.front());
   for (std::size_t i = 1; i < parts.size(); ++i) {
     CKPT_TRY_VOID(whole.record.append(parts[i].record), "merge");
+    whole.tokens.insert(whole.tokens.end(), parts[i].tokens.begin(), parts[i].tokens.end());
   }
   whole.shard = {};
   config::TextConfig text;

@@ -32,6 +32,7 @@ struct Part {
   results::Results results;  ///< without metrics
   std::vector<config::LayerType> layer_types;
   metrics::Record record;
+  std::vector<std::int32_t> tokens;  ///< ids of all its sequences, one after the other
 };
 
 /// Writes a safetensors file in one step; an existing one is replaced. Errors: io.
