@@ -12,7 +12,8 @@
 namespace ckpt::kernels {
 namespace {
 
-/// Folder of the running program, with a slash; the plugin is looked for nowhere else.
+/// Folder of the running program, with a slash. No other place is tried: a library path that others
+/// can set must not decide which code runs here.
 std::string program_folder() {
   std::array<char, PATH_MAX> path{};
   const ssize_t n = ::readlink("/proc/self/exe", path.data(), path.size());
@@ -23,11 +24,21 @@ std::string program_folder() {
 
 }  // namespace
 
-std::vector<Device> cuda_devices() {
+std::string cuda_plugin() {
   const std::string folder = program_folder();
   if (folder.empty()) return {};
+  for (const char* place : {"", "../lib/ckpt-check/"}) {
+    std::string path = folder + place + "libckpt_cuda.so";
+    if (::access(path.c_str(), R_OK) == 0) return path;
+  }
+  return {};
+}
+
+std::vector<Device> cuda_devices() {
+  const std::string path = cuda_plugin();
+  if (path.empty()) return {};
   // Never closed: the CUDA runtime does not survive being unloaded.
-  void* plugin = ::dlopen((folder + "libckpt_cuda.so").c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* plugin = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (plugin == nullptr) return {};
   using Query = int (*)(CkptCudaDevice*, int);
   const auto query = reinterpret_cast<Query>(::dlsym(plugin, "ckpt_cuda_devices"));

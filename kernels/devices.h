@@ -14,8 +14,12 @@ struct Device {
   int capability_minor = 0;
 };
 
-/// CUDA devices as the plugin beside the program (`libckpt_cuda.so`) sees them. Empty without the
-/// plugin, a driver or a device: each of the three is an ordinary machine.
+/// The CUDA plugin (`libckpt_cuda.so`): beside the program, else in `../lib/ckpt-check` seen from
+/// there, where an installation puts it. Empty when it is in neither.
+[[nodiscard]] std::string cuda_plugin();
+
+/// CUDA devices as the plugin sees them. Empty without the plugin, a driver or a device: each of
+/// the three is an ordinary machine.
 [[nodiscard]] std::vector<Device> cuda_devices();
 
 }  // namespace ckpt::kernels

@@ -43,10 +43,7 @@ Json cpu_levels() {
 }
 
 Json cuda_state() {
-  std::error_code error;
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::filesystem::path plugin = program.parent_path() / "libckpt_cuda.so";
-  const bool there = !error && std::filesystem::exists(plugin, error);
+  const std::string plugin = kernels::cuda_plugin();
   Json devices = Json::array();
   for (const kernels::Device& d : kernels::cuda_devices()) {
     devices.push_back(
@@ -55,10 +52,10 @@ Json cuda_state() {
          {"capability", fmt::format("{}.{}", d.capability_major, d.capability_minor)}});
   }
   const std::string why = !devices.empty() ? ""
-                          : !there         ? "the plugin does not lie beside the program"
+                          : plugin.empty() ? "no plugin beside the program or in ../lib/ckpt-check"
                                            : "no driver, or no device that it shows";
-  return {{"plugin", shown(plugin.string(), 1000)},
-          {"found", there},
+  return {{"plugin", shown(plugin, 1000)},
+          {"found", !plugin.empty()},
           {"devices", std::move(devices)},
           {"why_not", why}};
 }
