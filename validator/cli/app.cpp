@@ -10,6 +10,7 @@
 #include "reports/formats.h"
 #include "validator/base/text.h"
 #include "validator/cli/interrupt.h"
+#include "validator/cli/option_table.h"
 #include "validator/cli/options.h"
 
 namespace ckpt::cli {
@@ -23,15 +24,7 @@ constexpr std::string_view kExamples =
     "  ckpt-check explain QNT004                              what a finding means, how to fix it\n"
     "  ckpt-check inspect ./MyModel-W4A16 --plan vllm         what a loader will build, module by "
     "module\n"
-    "\n"
-    "Commands: check, kl, merge, inspect, diff, fix, prune-verify, estimate, explain, rules, "
-    "report, "
-    "schema, doctor.\n"
-    "`ckpt-check COMMAND --help` tells more.\n";
-
-const std::vector<std::string> kCommands{"check",  "kl",           "merge",    "inspect", "diff",
-                                         "fix",    "prune-verify", "estimate", "explain", "rules",
-                                         "report", "schema",       "doctor"};
+    "\n";
 
 bool looks_like_path(std::string_view s) {
   return s == "." || s == ".." || s.find('/') != std::string_view::npos || s.starts_with("hf://");
@@ -45,17 +38,6 @@ std::vector<std::string> arguments(int argc, char** argv) {
   }
   std::ranges::reverse(args);  // CLI11 takes them from the back
   return args;
-}
-
-/// A bare first word that is no command: name the likely one.
-std::optional<std::string> unknown_command(int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-' || looks_like_path(argv[1])) return std::nullopt;
-  const std::string word = argv[1];
-  if (std::ranges::find(kCommands, word) != kCommands.end()) return std::nullopt;
-  const std::string_view near = nearest(word, kCommands);
-  return fmt::format("unknown command `{}`{}; for a folder write ./{}", shown(word, 60),
-                     near.empty() ? "" : fmt::format(", did you mean `{}`?", near),
-                     shown(word, 60));
 }
 
 std::string check_report(const std::string& value) {
@@ -93,15 +75,23 @@ class Program {
     report_ = add_report_command(app_, report_args_);
     doctor_ = add_doctor_command(app_);
     explain();
+    generated();
   }
 
   int run(int argc, char** argv) {
+    if (argc < 2) {
+      (void)print(examples());
+      return 2;
+    }
+    if (const auto complaint = unknown_command(argc, argv)) {
+      complain(*complaint);
+      return 2;
+    }
     try {
       app_.parse(arguments(argc, argv));
     } catch (const CLI::CallForHelp&) {
       const auto chosen = app_.get_subcommands();
-      return print(chosen.empty() ? std::string(kExamples) + "\n" + app_.help()
-                                  : chosen[0]->help());
+      return print(chosen.empty() ? examples() + "\n" + app_.help() : chosen[0]->help());
     } catch (const CLI::ParseError& e) {
       complain(e.what());
       complain("`ckpt-check --help` shows what there is");
@@ -144,6 +134,9 @@ class Program {
   CLI::App* explain_ = nullptr;
   CLI::App* rules_ = nullptr;
   CLI::App* schema_ = nullptr;
+  CLI::App* completions_ = nullptr;
+  CLI::App* man_ = nullptr;
+  std::string shell_;
 
   static int print(const std::string& text) {
     const auto written = write_stdout(text);
@@ -273,8 +266,26 @@ class Program {
         ->check(CLI::IsMember({"results", "config"}));
   }
 
+  void generated() {
+    completions_ = app_.add_subcommand("completions", "Completion script for a shell");
+    completions_->add_option("SHELL", shell_, "bash, zsh or fish")
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+        ->required();
+    completions_->footer(
+        "\nExamples:\n"
+        "  source <(ckpt-check completions bash)\n"
+        "  ckpt-check completions zsh > ~/.zfunc/_ckpt-check\n"
+        "  ckpt-check completions fish > ~/.config/fish/completions/ckpt-check.fish\n");
+    man_ = app_.add_subcommand("man", "The manual page, in roff");
+    man_->footer("\nExample:\n  ckpt-check man | man -l -\n");
+  }
+
   int dispatch() {
     if (json_) global_.format = "json";
+    if (completions_->parsed()) {
+      return deliver_text(completions(option_table(app_), shell_), global_);
+    }
+    if (man_->parsed()) return deliver_text(man_page(option_table(app_), kExitCodes), global_);
     if (explain_->parsed()) return run_explain_command(codes_, json_);
     if (rules_->parsed()) return run_rules_command(rule_select_, json_, rule_markdown_);
     if (schema_->parsed()) {
@@ -292,8 +303,32 @@ class Program {
     if (prune_->parsed()) return run_prune_command(global_, prune_args_, interrupt);
     if (kl_->parsed()) return run_kl_command(global_, kl_args_, interrupt);
     if (merge_->parsed()) return run_merge_command(global_, merge_args_);
-    (void)print(std::string(kExamples));
+    (void)print(examples());
     return 2;
+  }
+
+  [[nodiscard]] std::vector<std::string> commands() const {
+    std::vector<std::string> out;
+    for (const CommandEntry& c : option_table(app_).commands) out.push_back(c.name);
+    return out;
+  }
+
+  /// The help of one screen.
+  [[nodiscard]] std::string examples() const {
+    return fmt::format("{}Commands: {}.\n`ckpt-check COMMAND --help` tells more.\n", kExamples,
+                       fmt::join(commands(), ", "));
+  }
+
+  /// A bare first word that is no command: name the likely one.
+  [[nodiscard]] std::optional<std::string> unknown_command(int argc, char** argv) const {
+    if (argc < 2 || argv[1][0] == '-' || looks_like_path(argv[1])) return std::nullopt;
+    const std::string word = argv[1];
+    const std::vector<std::string> known = commands();
+    if (std::ranges::find(known, word) != known.end()) return std::nullopt;
+    const std::string_view near = nearest(word, known);
+    return fmt::format("unknown command `{}`{}; for a folder write ./{}", shown(word, 60),
+                       near.empty() ? "" : fmt::format(", did you mean `{}`?", near),
+                       shown(word, 60));
   }
 };
 
@@ -302,14 +337,6 @@ class Program {
 int run(int argc, char** argv) {
   open_standard_streams();
   try {
-    if (argc < 2) {
-      (void)write_stdout(kExamples);
-      return 2;
-    }
-    if (const auto complaint = unknown_command(argc, argv)) {
-      complain(*complaint);
-      return 2;
-    }
     return Program().run(argc, argv);
   } catch (const std::bad_alloc&) {
     complain("out of memory; a smaller --memory or fewer --tokens needs less");
