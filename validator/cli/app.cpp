@@ -177,7 +177,8 @@ class Program {
     app_.add_option("--config", global_.config,
                     "ckpt-check.toml to use, or none; else looked for from here up")
         ->envname("CKPT_CHECK_CONFIG");
-    app_.add_flag("--reproducible", global_.reproducible, "Leave times out of reports");
+    app_.add_flag("--reproducible", global_.reproducible,
+                  "Leave times, host and paths out of reports");
     app_.add_flag("--version", version_, "Show the version");
   }
 

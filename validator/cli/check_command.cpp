@@ -175,11 +175,9 @@ int run_check_command(const GlobalOptions& global, const CheckArgs& args, Interr
         complain(done.error().message);
         return 2;
       }
-      if (!global.reproducible) {
-        r.run.started = timestamp();
-        r.run.duration_s =
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-      }
+      r.run.started = timestamp();
+      r.run.duration_s =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       all.push_back(std::move(r));
       if (&target == &args.targets.back()) keep_open(*std::move(opened));
       if (interrupt.exit_code() != 0) break;

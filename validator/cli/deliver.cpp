@@ -11,6 +11,7 @@
 #include "validator/base/file.h"
 #include "validator/base/text.h"
 #include "validator/cli/options.h"
+#include "validator/results/reproducible.h"
 #include "validator/rules/rule.h"
 
 namespace ckpt::cli {
@@ -97,8 +98,14 @@ reports::Options report_options(const GlobalOptions& global, std::uint64_t show)
   return o;
 }
 
-bool deliver_reports(const std::vector<results::Results>& all, const GlobalOptions& global,
+bool deliver_reports(const std::vector<results::Results>& given, const GlobalOptions& global,
                      reports::Options options) {
+  std::vector<results::Results> changed;
+  if (global.reproducible) {
+    changed = given;
+    for (results::Results& r : changed) results::make_reproducible(r);
+  }
+  const std::vector<results::Results>& all = global.reproducible ? changed : given;
   bool written = true;
   for (const std::string& report : global.reports) {
     written = write_additional(report, all, options) && written;

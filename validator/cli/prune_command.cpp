@@ -36,11 +36,9 @@ int run_prune_command(const GlobalOptions& global, const PruneVerifyArgs& args,
   }
   results::Results& r = report->results;
   r.run.fail_on = args.fail_on;
-  if (!global.reproducible) {
-    r.run.started = timestamp();
-    r.run.duration_s =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  }
+  r.run.started = timestamp();
+  r.run.duration_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   constexpr std::uint64_t kPlaces = 3;
   return deliver({r}, global, kPlaces);
 }
