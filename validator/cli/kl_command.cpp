@@ -13,6 +13,7 @@
 #include "validator/metrics/collector.h"
 #include "validator/metrics/compare.h"
 #include "validator/pipeline/attribution.h"
+#include "validator/pipeline/bundle.h"
 #include "validator/pipeline/gates.h"
 #include "validator/pipeline/journal.h"
 #include "validator/pipeline/kl.h"
@@ -96,10 +97,36 @@ struct Common {
   Interrupt& interrupt;
   policy::Settings settings;
   std::uint64_t memory = 0;
-  std::unique_ptr<pipeline::OpenedRepo> reference;
+  std::unique_ptr<pipeline::OpenedRepo> reference;  ///< null with a bundle
+  std::unique_ptr<pipeline::Bundle> bundle;
   pipeline::TokenSet tokens;  ///< of all shards
   pipeline::Shard shard;
 };
+
+/// Opens a bundle, which brings its own tokens and mode.
+Result<void> prepare_bundle(Common& c) {
+  const KlArgs& a = c.args;
+  if (a.attribute != "none" || a.noise_floor || !a.journal.empty() || !a.resume.empty() ||
+      !a.shard.empty() || !a.save_bundle.empty()) {
+    return fail(ErrorKind::usage,
+                "with a bundle there is no --attribute, --noise-floor, --journal, --shard or "
+                "--save-bundle: they need the reference's weights");
+  }
+  CKPT_TRY(c.bundle, pipeline::Bundle::open(a.reference), "bundle");
+  const pipeline::BundleFacts& f = c.bundle->facts();
+  const KlArgs plain;
+  if ((a.mode != plain.mode && a.mode != f.mode) || !a.token_ids.empty() ||
+      (a.text != plain.text && a.text != f.text)) {
+    return fail(ErrorKind::usage, fmt::format("the bundle was made in mode {} on {}: mode and text "
+                                              "are its own",
+                                              f.mode, f.text));
+  }
+  c.tokens.sequences = c.bundle->sequences();
+  c.tokens.label = f.text;
+  c.tokens.sha256 = f.text_sha256;
+  for (const auto& s : c.tokens.sequences) c.tokens.total += s.size();
+  return {};
+}
 
 /// Opens the reference and reads the tokens, once for all candidates.
 Result<void> prepare(Common& c) {
@@ -117,6 +144,7 @@ Result<void> prepare(Common& c) {
     return fail(ErrorKind::usage,
                 "--part, --journal, --resume and --save-bundle take one TARGET at a time");
   }
+  if (pipeline::Bundle::is_one(c.args.reference)) return prepare_bundle(c);
   CKPT_TRY(c.reference, pipeline::open_target(c.args.reference), "reference");
   // Ids from a file are all used unless --tokens was given; a text is cut to the default.
   const bool given = c.args.tokens != KlArgs{}.tokens;
@@ -167,7 +195,9 @@ class KlRun {
     CKPT_TRY(const auto candidate, pipeline::open_target(target_), "candidate");
     r_.target = pipeline::target_of(*candidate);
     r_.checkpoint = pipeline::facts_of(*candidate);
-    CKPT_TRY_VOID(pipeline::check_comparable(*c_.reference, *candidate), "cannot compare");
+    if (c_.reference) {
+      CKPT_TRY_VOID(pipeline::check_comparable(*c_.reference, *candidate), "cannot compare");
+    }
     const auto [first, last] = pipeline::shard_range(c_.shard, c_.tokens.sequences.size());
     if (first == last) {
       return fail(ErrorKind::usage, fmt::format("{} sequences do not fill {} shards",
@@ -181,16 +211,18 @@ class KlRun {
   }
 
   void fill_how(const pipeline::TokenSet& tokens) {
-    r_.how.reference = shown(c_.reference->repo.input(), 1000);
+    r_.how.reference = c_.bundle ? fmt::format("{} (bundle of {})", shown(args_.reference, 500),
+                                               c_.bundle->facts().reference)
+                                 : shown(c_.reference->repo.input(), 1000);
     r_.how.text = tokens.label;
     r_.how.text_sha256 = tokens.sha256;
     r_.how.sequences = tokens.sequences.size();
     r_.how.context = args_.context;
     for (const auto& s : tokens.sequences) {
       r_.how.tokens += s.size();
-      if (!args_.token_ids.empty()) r_.how.context = std::max<std::uint64_t>(s.size(), 1);
+      if (!args_.token_ids.empty() || c_.bundle) r_.how.context = s.size();
     }
-    r_.how.mode = args_.mode;
+    r_.how.mode = c_.bundle ? c_.bundle->facts().mode : args_.mode;
     r_.how.backend = "cpu";
     r_.how.memory_budget_bytes = c_.memory;
     r_.how.seed = args_.seed;
@@ -213,12 +245,13 @@ class KlRun {
     prepare_heap(kHeapBytes);
     ThreadPool pool(c_.global.threads);
     const auto progress = make_progress(c_.global.progress_mode());
-    pipeline::KlArgs run{.reference = *c_.reference,
+    const pipeline::OpenedRepo& named = c_.reference ? *c_.reference : candidate;
+    pipeline::KlArgs run{.reference = named,
                          .candidate = candidate,
                          .sequences = tokens.sequences,
                          .pool = pool,
                          .progress = *progress,
-                         .mode = mode_of(args_.mode),
+                         .mode = mode_of(r_.how.mode),
                          .local = !args_.skip_local,
                          .noise_floor = args_.noise_floor,
                          .memory_bytes = c_.memory,
@@ -230,13 +263,43 @@ class KlRun {
                            if (c_.global.quiet == 0) complain(text);
                          }};
     CKPT_TRY(pipeline::KlOutcome outcome, run_with(run), "forward");
-    pipeline::name_tokens(*c_.reference, tokens, outcome.metrics);
+    pipeline::name_tokens(named, tokens, outcome.metrics);
     r_.metrics = std::move(outcome.metrics);
     kl_ = metrics::kl_of(outcome.record);
     return args_.part.empty() ? Result<void>{} : write_part(run, std::move(outcome.record));
   }
 
-  Result<pipeline::KlOutcome> run_with(const pipeline::KlArgs& run) const {
+  Result<pipeline::KlOutcome> run_with(pipeline::KlArgs& run) const {
+    if (c_.bundle) return pipeline::run_kl(run, *c_.bundle);
+    if (args_.save_bundle.empty()) return run_whole(run);
+    CKPT_TRY(pipeline::BundleFacts facts, bundle_facts(run), "bundle");
+    CKPT_TRY(const auto writer,
+             pipeline::BundleWriter::create(args_.save_bundle, std::move(facts), run.sequences),
+             "bundle");
+    run.observer = writer.get();
+    CKPT_TRY(pipeline::KlOutcome outcome, run_whole(run), "forward");
+    CKPT_TRY_VOID(writer->finish(), "bundle");
+    return outcome;
+  }
+
+  Result<pipeline::BundleFacts> bundle_facts(const pipeline::KlArgs& run) const {
+    pipeline::BundleFacts f;
+    f.version = CKPT_VERSION;
+    f.reference = r_.how.reference;
+    f.mode = args_.mode;
+    f.backend = pipeline::backend_name(run);
+    f.layers = args_.bundle_detail == "layers";
+    CKPT_TRY(f.head_sha256, pipeline::head_digest(run.reference), "reference");
+    f.text = r_.how.text;
+    f.text_sha256 = r_.how.text_sha256;
+    const config::TextConfig& text = run.reference.config.text;
+    f.hidden_size = text.hidden_size;
+    f.num_hidden_layers = text.num_hidden_layers;
+    f.vocab_size = text.vocab_size;
+    return f;
+  }
+
+  Result<pipeline::KlOutcome> run_whole(const pipeline::KlArgs& run) const {
     if (args_.attribute == "none") return pipeline::run_kl(run);
     pipeline::AttributionArgs how{.detail = detail_of(args_.attribute),
                                   .top_experts = args_.top_experts,

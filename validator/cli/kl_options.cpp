@@ -21,7 +21,8 @@ CLI::App* add_kl_command(CLI::App& app, KlArgs& args) {
       "kl", "How far is it from its BF16 reference? KL, perplexity, layers, experts, advice");
   kl->add_option("TARGET", args.targets, "The quantized checkpoint; several are ranked")
       ->required();
-  kl->add_option("--reference", args.reference, "The BF16 original (or [kl] in ckpt-check.toml)");
+  kl->add_option("--reference", args.reference,
+                 "The BF16 original or a bundle of it (or [kl] in ckpt-check.toml)");
   kl->add_option("--text", args.text, "builtin:NAME or a UTF-8 text file");
   kl->add_option("--token-ids", args.token_ids,
                  "Token ids instead of text: .json (list of lists) or .npy [sequences, length]");
@@ -49,6 +50,9 @@ CLI::App* add_kl_command(CLI::App& app, KlArgs& args) {
                "Also measure what BF16 rounding alone would do to the reference");
   kl->add_option("--save-bundle", args.save_bundle,
                  "Keep what later runs need of the reference in this file");
+  kl->add_option("--bundle-detail", args.bundle_detail,
+                 "head: KL; layers: also each layer's propagated error, as many times larger")
+      ->check(CLI::IsMember({"head", "layers"}));
   kl->add_option("--journal", args.journal,
                  "Folder for the state of the run; goes on when it holds one of the same run");
   kl->add_option("--resume", args.resume, "As --journal, and an error when there is no state");

@@ -82,6 +82,7 @@ struct KlArgs {
   bool confirm = false;
   bool noise_floor = false;
   std::string save_bundle;
+  std::string bundle_detail = "head";
   std::string journal;
   std::string resume;
   std::uint64_t journal_interval = 20;

@@ -37,7 +37,8 @@ Writer::Writer(int descriptor, std::string path, std::uint64_t bytes)
 Writer::Writer(Writer&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       path_(std::move(other.path_)),
-      left_(other.left_) {}
+      left_(other.left_),
+      begins_(std::move(other.begins_)) {}
 
 Writer::~Writer() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -46,7 +47,9 @@ Writer::~Writer() {
 Result<Writer> Writer::create(const std::string& path, std::span<const NewTensor> tensors) {
   std::string header = R"({"__metadata__":{"format":"pt"})";
   std::uint64_t at = 0;
+  std::vector<std::uint64_t> begins;
   for (const NewTensor& t : tensors) {
+    begins.push_back(at);
     const auto bytes = byte_count(t.dtype, t.shape);
     if (!bytes || *bytes > (1ULL << 62) - at) {
       return fail(ErrorKind::limit, fmt::format("{}: too large", shown(t.name)));
@@ -68,6 +71,9 @@ Result<Writer> Writer::create(const std::string& path, std::span<const NewTensor
   }
   Writer writer(descriptor, path, at);
   const std::uint64_t size = header.size();
+  begins.push_back(at);
+  for (std::uint64_t& begin : begins) begin += sizeof(size) + size;
+  writer.begins_ = std::move(begins);
   CKPT_TRY_VOID(write_all(descriptor, path, &size, sizeof(size)), "header");
   CKPT_TRY_VOID(write_all(descriptor, path, header.data(), header.size()), "header");
   return writer;
@@ -79,6 +85,25 @@ Result<void> Writer::write(std::span<const std::byte> bytes) {
   }
   left_ -= bytes.size();
   return write_all(descriptor_, path_, bytes.data(), bytes.size());
+}
+
+Result<void> Writer::write_at(std::size_t tensor, std::uint64_t offset,
+                              std::span<const std::byte> bytes) {
+  if (tensor + 1 >= begins_.size() || bytes.size() > left_ ||
+      offset > begins_[tensor + 1] - begins_[tensor] ||
+      bytes.size() > begins_[tensor + 1] - begins_[tensor] - offset) {
+    return fail(ErrorKind::internal, fmt::format("{}: outside a tensor", shown(path_)));
+  }
+  left_ -= bytes.size();
+  std::uint64_t at = begins_[tensor] + offset;
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(ErrorKind::io, fmt::format("{}: {}", shown(path_), errno_text(errno)));
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+    at += static_cast<std::uint64_t>(n);
+  }
+  return {};
 }
 
 Result<void> Writer::finish() {

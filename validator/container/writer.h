@@ -34,6 +34,10 @@ class Writer {
 
   /// The next bytes of the data section. Errors: io; internal when more is written than described.
   [[nodiscard]] Result<void> write(std::span<const std::byte> bytes);
+  /// Bytes [offset, offset + size) of tensor number `tensor`, in any order; each byte is to be
+  /// written once. Not to be mixed with write(). Errors: io; internal outside the tensor.
+  [[nodiscard]] Result<void> write_at(std::size_t tensor, std::uint64_t offset,
+                                      std::span<const std::byte> bytes);
   /// Syncs and closes. Errors: io; internal when less was written than described.
   [[nodiscard]] Result<void> finish();
 
@@ -42,7 +46,8 @@ class Writer {
 
   int descriptor_ = -1;
   std::string path_;
-  std::uint64_t left_ = 0;  ///< bytes of the data section still to come
+  std::uint64_t left_ = 0;             ///< bytes of the data section still to come
+  std::vector<std::uint64_t> begins_;  ///< of each tensor in the file, then the end
 };
 
 }  // namespace ckpt::container

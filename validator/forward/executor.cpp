@@ -207,6 +207,7 @@ Result<void> PassRun::finish(int index) {
   CKPT_TRY_VOID(ops_.row_squares(h_.local, {}, local), "norms");
   if (!ctx_.local) local.clear();
   a_.observer.on_layer(index, {reference, candidate, difference, update, local});
+  CKPT_TRY_VOID(a_.observer.on_reference(index, first_, ops_, h_.x_reference), "observer");
   return variants_.disturb(index, first_);
 }
 
@@ -245,6 +246,7 @@ Result<void> PassRun::final_norms() {
 Result<void> PassRun::head() {
   CKPT_TRY_VOID(norms(layers()), "final norm");
   CKPT_TRY_VOID(final_norms(), "variants");
+  CKPT_TRY_VOID(a_.observer.on_reference(layers(), first_, ops_, h_.in_reference), "observer");
   ctx_.workspace.clear();
   feed_.reset();
   // Only the normalised states are needed from here on.

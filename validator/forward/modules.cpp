@@ -105,4 +105,26 @@ Result<std::vector<weights::Request>> layer_requests(const Pair& pair,
   return std::move(all.requests);
 }
 
+Result<std::vector<weights::Request>> solo_requests(const Model& model,
+                                                    const config::TextConfig& config) {
+  const Pair pair{model, model};
+  CKPT_TRY(const std::vector<weights::Request> both, layer_requests(pair, config), "weights");
+  // Each group of modules stands there once per side, one after the other.
+  std::vector<weights::Request> out;
+  std::size_t at = 0;
+  const auto take = [&](std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) out.push_back(both[at + i]);
+    at += 2 * count;
+  };
+  for (std::size_t layer = 0; layer < config.layer_types.size(); ++layer) {
+    take(mixer_modules(config.layer_types[layer]).size());
+    take(1);
+    take(config.moe ? moe_modules().size() : dense_modules().size());
+    const std::int64_t experts = config.moe ? config.num_experts : 0;
+    for (std::int64_t e = 0; e < experts; ++e) take(3);
+  }
+  take(1);
+  return out;
+}
+
 }  // namespace ckpt::forward

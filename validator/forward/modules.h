@@ -29,4 +29,8 @@ struct Pair {
                                                                    const config::TextConfig& config,
                                                                    int first_layer = 0);
 
+/// The same for one model alone: what run_solo() takes, in order.
+[[nodiscard]] Result<std::vector<weights::Request>> solo_requests(const weights::Model& model,
+                                                                  const config::TextConfig& config);
+
 }  // namespace ckpt::forward

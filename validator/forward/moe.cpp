@@ -20,14 +20,6 @@ constexpr std::string_view kMoe[] = {"mlp.gate", "mlp.shared_expert.gate_proj",
 constexpr MlpPoints kSharedPoints{Point::shared_gate, Point::shared_up, Point::shared_product,
                                   Point::shared_out};
 
-Result<MoeWeights> load_moe(WeightFeed& feed) {
-  MoeWeights w;
-  CKPT_TRY(w.router, feed.next_linear(), "router");
-  CKPT_TRY(w.shared, load_mlp(feed), "shared expert");
-  CKPT_TRY(w.shared_gate, feed.next_linear(), "shared expert gate");
-  return w;
-}
-
 class Moe {
  public:
   Moe(const Context& ctx, WeightFeed& feed, const MlpStage& stage, const Hidden& hidden)
@@ -230,6 +222,14 @@ Result<void> Moe::run() {
 }
 
 }  // namespace
+
+Result<MoeWeights> load_moe(WeightFeed& feed) {
+  MoeWeights w;
+  CKPT_TRY(w.router, feed.next_linear(), "router");
+  CKPT_TRY(w.shared, load_mlp(feed), "shared expert");
+  CKPT_TRY(w.shared_gate, feed.next_linear(), "shared expert gate");
+  return w;
+}
 
 Result<void> route_rows(const Context& ctx, const Linear& router, const Rows& x, std::int64_t row,
                         Routing& to, const TapSource& tap) {

@@ -13,6 +13,9 @@ struct MoeWeights {
   Linear shared_gate;
 };
 
+/// Takes moe_modules() of one side from the feed.
+[[nodiscard]] Result<MoeWeights> load_moe(WeightFeed& feed);
+
 /// Output of the shared expert, before its gate is applied.
 struct SharedOutput {
   kernels::Rows y;     ///< [T, H]

@@ -16,7 +16,7 @@ struct LayerSquares {
   std::span<const double> update_reference;  ///< ||h_ref after - h_ref before||^2
   /// ||local difference||^2: mixer and MLP of the candidate on the reference's own inputs to each,
   /// with the reference's routing, against the reference; the two differences added. Empty when
-  /// local errors were not asked for.
+  /// local errors were not asked for. The update is empty too when the reference was not computed.
   std::span<const double> local;
 };
 
@@ -53,6 +53,16 @@ class Observer {
   /// The same for a variant against the reference; those of a block follow on_positions.
   virtual void on_variant(std::size_t variant, std::span<const kernels::Divergence> positions) {
     static_cast<void>(variant), static_cast<void>(positions);
+  }
+
+  /// The reference's residual after a layer, and after the last one its normalised states (layer
+  /// equal to the number of layers). Rows of the pass, whose first token is `first`. Errors end the
+  /// run.
+  virtual Result<void> on_reference(int layer, std::int64_t first, kernels::Ops& ops,
+                                    const kernels::Rows& states) {
+    static_cast<void>(layer), static_cast<void>(first);
+    static_cast<void>(ops), static_cast<void>(states);
+    return {};
   }
 
   /// Logits of a block of positions, [P, V] each, before they are dropped. For tests and dumps.

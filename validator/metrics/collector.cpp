@@ -85,7 +85,7 @@ void Collector::on_layer(int layer, const forward::LayerSquares& q) {
   for (std::size_t t = 0; t < q.difference.size(); ++t) {
     s.hidden_reference += q.hidden_reference[t];
     s.difference += q.difference[t];
-    s.update += q.update_reference[t];
+    if (!q.update_reference.empty()) s.update += q.update_reference[t];
     s.local += q.local.empty() ? std::numeric_limits<double>::quiet_NaN() : q.local[t];
   }
 }
@@ -100,6 +100,12 @@ void Collector::on_variant(std::size_t variant, std::span<const kernels::Diverge
   auto& all = record_.variant_kl;
   if (variant >= all.size()) all.resize(variant + 1);
   for (const kernels::Divergence& d : positions) all[variant].push_back(d.kl);
+}
+
+Result<void> Collector::on_reference(int layer, std::int64_t first, kernels::Ops& ops,
+                                     const kernels::Rows& states) {
+  if (next_ == nullptr) return {};
+  return next_->on_reference(layer, first, ops, states);
 }
 
 Result<void> Collector::on_logits(std::int64_t first, kernels::Ops& ops,

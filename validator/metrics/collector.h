@@ -23,6 +23,8 @@ class Collector final : public forward::Observer {
   void on_layer(int layer, const forward::LayerSquares& squares) override;
   void on_positions(std::int64_t first, std::span<const kernels::Divergence> positions) override;
   void on_variant(std::size_t variant, std::span<const kernels::Divergence> positions) override;
+  Result<void> on_reference(int layer, std::int64_t first, kernels::Ops& ops,
+                            const kernels::Rows& states) override;
   Result<void> on_logits(std::int64_t first, kernels::Ops& ops, const kernels::Rows& reference,
                          const kernels::Rows& candidate) override;
 

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <span>
 
+#include "validator/base/bits.h"
+#include "validator/base/bytes.h"
 #include "validator/base/text.h"
 #include "validator/container/writer.h"
 
@@ -24,6 +26,12 @@ Result<void> write_rows(container::Writer& writer, kernels::Ops& ops, const kern
     CKPT_TRY_VOID(writer.write(std::as_bytes(std::span(host))), "states");
   }
   return {};
+}
+
+float number(Dtype dtype, const std::byte* base, std::size_t i) {
+  if (dtype == Dtype::f32) return load<float>(base + 4 * i);
+  const auto bits = load<std::uint16_t>(base + 2 * i);
+  return dtype == Dtype::bf16 ? bf16_to_f32(bits) : f16_to_f32(bits);
 }
 
 }  // namespace
@@ -83,18 +91,23 @@ Result<std::string> BlobFile::bytes(std::string_view name) const {
 Result<void> BlobFile::rows(std::string_view name, std::int64_t first, kernels::Ops& ops,
                             const kernels::Rows& to) const {
   const container::Tensor* t = find(name);
-  const auto row_bytes = static_cast<std::uint64_t>(to.cols) * sizeof(float);
-  const auto need = static_cast<std::uint64_t>(first + to.rows) * row_bytes;
-  if (t == nullptr || t->dtype != Dtype::f32 || t->bytes() < need) {
+  const bool known =
+      t != nullptr && (t->dtype == Dtype::f32 || t->dtype == Dtype::bf16 || t->dtype == Dtype::f16);
+  const std::uint64_t width = known ? dtype_bits(t->dtype) / 8 : 1;
+  const std::uint64_t row_bytes = static_cast<std::uint64_t>(to.cols) * width;
+  if (!known || t->bytes() < static_cast<std::uint64_t>(first + to.rows) * row_bytes) {
     return fail(ErrorKind::format,
                 fmt::format("`{}` is not in the file, or of another extent", name));
   }
   std::vector<float> host;
+  Bytes stored;
   for (std::int64_t row = 0; row < to.rows; row += kRowsAtOnce) {
     const std::int64_t count = std::min(kRowsAtOnce, to.rows - row);
     host.resize(static_cast<std::size_t>(count * to.cols));
+    stored.resize(host.size() * width);
     const std::uint64_t at = t->begin + static_cast<std::uint64_t>(first + row) * row_bytes;
-    CKPT_TRY_VOID(file_.read(at, std::as_writable_bytes(std::span(host))), name);
+    CKPT_TRY_VOID(file_.read(at, stored), name);
+    for (std::size_t i = 0; i < host.size(); ++i) host[i] = number(t->dtype, stored.data(), i);
     CKPT_TRY_VOID(ops.write(to.slice(row, count), host), name);
   }
   return {};

@@ -35,7 +35,8 @@ class BlobFile {
   [[nodiscard]] const container::Tensor* find(std::string_view name) const;
   /// A tensor's bytes. Errors: io, format (absent).
   [[nodiscard]] Result<std::string> bytes(std::string_view name) const;
-  /// Rows [first, first + to.rows) of an F32 tensor into backend memory. Errors: io, format.
+  /// Rows [first, first + to.rows) of an F32, BF16 or F16 tensor into backend memory. Errors: io,
+  /// format.
   [[nodiscard]] Result<void> rows(std::string_view name, std::int64_t first, kernels::Ops& ops,
                                   const kernels::Rows& to) const;
 

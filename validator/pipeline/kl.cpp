@@ -89,11 +89,6 @@ Result<void> compare_rope(const config::RopeConfig& r, const config::RopeConfig&
                c.original_max_position);
 }
 
-kernels::Rounding weight_rounding(const KlArgs& args) {
-  const bool rounded = args.bf16_weights.value_or(args.mode != forward::Mode::fp32);
-  return rounded ? kernels::Rounding::bf16 : kernels::Rounding::none;
-}
-
 Result<void> check_tokens(const KlArgs& args) {
   if (args.sequences.empty()) return fail(ErrorKind::usage, "no tokens to compare on");
   for (const auto& sequence : args.sequences) {
@@ -103,6 +98,16 @@ Result<void> check_tokens(const KlArgs& args) {
 }
 
 }  // namespace
+
+std::string backend_name(const KlArgs& args) {
+  const auto ops = kernels::make_cpu_ops(args.pool);
+  return ops ? std::string((*ops)->name()) : std::string{};
+}
+
+kernels::Rounding weight_rounding(const KlArgs& args) {
+  const bool rounded = args.bf16_weights.value_or(args.mode != forward::Mode::fp32);
+  return rounded ? kernels::Rounding::bf16 : kernels::Rounding::none;
+}
 
 Result<void> check_comparable(const OpenedRepo& reference, const OpenedRepo& candidate) {
   CKPT_TRY_VOID(check_supported(reference, "reference"), "kl");

@@ -57,6 +57,12 @@ struct KlOutcome {
 [[nodiscard]] Result<void> check_comparable(const OpenedRepo& reference,
                                             const OpenedRepo& candidate);
 
+/// Name of the backend that a run uses: `cpu avx512`. Empty when there is none.
+[[nodiscard]] std::string backend_name(const KlArgs& args);
+
+/// How decoded weights of packed modules are rounded in a run.
+[[nodiscard]] kernels::Rounding weight_rounding(const KlArgs& args);
+
 /// Streams both checkpoints over the sequences and measures how far the candidate is from the
 /// reference. The text of tokens stays empty. Errors: usage (no tokens), those of
 /// check_comparable, memory (not even one sequence fits), cancelled, io, not_found and unsupported
