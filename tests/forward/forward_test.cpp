@@ -112,7 +112,7 @@ struct Outcome {
 
 Outcome run(const std::string& reference, const std::string& candidate,
             const std::vector<std::vector<std::int32_t>>& tokens = kTokens,
-            std::stop_token stop = {}) {
+            std::stop_token stop = {}, Mode mode = Mode::fp32) {
   auto r = pipeline::open_target(reference);
   auto c = pipeline::open_target(candidate);
   REQUIRE(r);
@@ -126,6 +126,7 @@ Outcome run(const std::string& reference, const std::string& candidate,
                                     .sequences = tokens,
                                     .pool = pool,
                                     .progress = progress,
+                                    .mode = mode,
                                     .stop = std::move(stop),
                                     .note = {},
                                     .observer = &positions});
@@ -192,6 +193,43 @@ TEST_CASE("NaN in a weight is found at its layer and op, and no mean hides it") 
   CHECK(first.position == 0);
   CHECK(out.metrics->kl.nonfinite == 12);
   CHECK(std::isnan(out.metrics->kl.mean));
+}
+
+TEST_CASE("fp16 shows where a float16 run overflows, and fp32 says it beforehand with the value") {
+  const TemporaryFolder good("fits");
+  const TemporaryFolder large("overflows");
+  TinyTensors tensors = tensors_of(true);
+  write_model(good.path(), config_of(true), tensors);
+  for (float& w : tensors["model.layers.1.mlp.experts.0.up_proj.weight"].values) w *= 0x1p20F;
+  write_model(large.path(), config_of(true), tensors);
+
+  const Outcome half = run(good.path(), large.path(), kTokens, {}, Mode::fp16);
+  REQUIRE(half.metrics);
+  REQUIRE(half.metrics->nonfinite.size() == 1);
+  const results::NonFinite& first = half.metrics->nonfinite[0];
+  CHECK(first.stream == "candidate");
+  CHECK(first.layer == 1);
+  CHECK(first.op == "expert up");
+  CHECK(first.sequence == 0);
+  CHECK(first.position == 0);
+
+  const Outcome exact = run(good.path(), large.path());
+  REQUIRE(exact.metrics);
+  CHECK(exact.metrics->nonfinite.empty());
+  bool said = false;
+  for (const results::Headroom& h : exact.metrics->headroom) {
+    if (h.layer != 1 || h.point != "expert up") continue;
+    said = true;
+    CHECK(h.max_abs_candidate > 65504);
+    CHECK(h.above_f16_candidate > 0);
+    CHECK(h.max_abs_reference < 65504);
+    CHECK(h.above_f16_reference == 0);
+  }
+  CHECK(said);
+  // BF16 has the range: the same model runs.
+  const Outcome served = run(good.path(), large.path(), kTokens, {}, Mode::bf16);
+  REQUIRE(served.metrics);
+  CHECK(served.metrics->nonfinite.empty());
 }
 
 TEST_CASE("a missing module is named before anything is computed") {
