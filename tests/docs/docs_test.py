@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Runs every command of the documents. Standard library only.
+
+A block of `console` holds lines `$ command`, each with what it prints: `...` stands for any lines,
+measured times for any time. A command without output must succeed. Blocks of
+`sh` are not run (they install things or need weights), but their options must exist. Commands run
+in a folder of their own for each document, which `prepare` fills.
+
+  docs_test.py ... --fill FILE    runs FILE's commands and writes what they print into it
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# What differs from run to run, or with every rule that is added.
+VARYING = re.compile(r"\b\d+\.\d+ s\b|\b\d+ min \d+ s\b|\b\d+ rules on\b")
+
+
+def prepare(folder, source):
+    """The checkpoints that the documents speak of."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / ".git").mkdir()  # a configuration is looked for up to here
+    models = source / "fixtures" / "golden" / "models"
+    shutil.copytree(models / "A-causallm-w4a16-autoround", folder / "MyModel-W4A16")
+    shutil.copytree(models / "A-causallm-bf16", folder / "MyModel")
+    coarse(folder / "MyModel", folder / "MyModel-E8M2")
+    make = source / "fixtures" / "full_scale" / "make.py"
+    published = folder / "Qwen3.5-REAP-262B-A17B-W4A16"
+    command = [sys.executable, make, "--card", "002", "--state", "errata", "--output", published]
+    subprocess.run(command, check=True, capture_output=True)
+    (folder / "fixtures").symlink_to(source / "fixtures")
+
+
+def coarse(source, target):
+    """A copy whose BF16 values keep two bits of their mantissas."""
+    shutil.copytree(source, target)
+    keep_high = bytes(b & 0xE0 for b in range(256))
+    for path in target.glob("*.safetensors"):
+        content = bytearray(path.read_bytes())
+        begin = 8 + int.from_bytes(content[:8], "little")
+        for entry in json.loads(content[8:begin]).values():
+            if entry.get("dtype") == "BF16":
+                first, last = (begin + at for at in entry["data_offsets"])
+                content[first:last:2] = content[first:last:2].translate(keep_high)
+        path.chmod(0o644)
+        path.write_bytes(content)
+
+
+class Document:
+    def __init__(self, path, args):
+        self.path = path
+        self.args = args
+        self.text = path.read_text()
+        self.folder = args.output / path.stem
+        self.failures = []
+
+    def commands(self):
+        """(command, lines expected) of each command that is run."""
+        for kind, body in BLOCK.findall(self.text):
+            if kind != "console":
+                continue
+            for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
+                command, _, output = part.partition("\n")
+                while command.endswith("\\"):
+                    more, _, output = output.partition("\n")
+                    command = command[:-1] + more.strip()
+                yield command, output.strip("\n")
+
+    def run(self, command):
+        environment = {
+            "PATH": f"{self.args.program.parent}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self.folder),
+            "LC_ALL": "C.UTF-8",
+            "SOURCE_DATE_EPOCH": "1795219200",
+        }
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=self.folder, env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout.strip("\n"), done.stderr
+
+    def check(self):
+        prepare(self.folder, self.args.source)
+        for command, expected in self.commands():
+            code, printed, said = self.run(command)
+            if not expected and code != 0:
+                self.failures.append(f"$ {command}\nexit code {code}\n{printed}{said}")
+            elif expected and not re.fullmatch(pattern(expected), VARYING.sub("#", printed)):
+                self.failures.append(f"$ {command}\nprints\n{printed}\n{said}instead of\n{expected}")
+        self.failures += self.unknown_options()
+        self.failures += self.dead_links()
+
+    def fill(self):
+        """Writes what the commands print into the document."""
+        prepare(self.folder, self.args.source)
+
+        def filled(match):
+            if match.group(1) != "console":
+                return match.group(0)
+            out = ""
+            for line in match.group(2).splitlines():
+                if line.startswith("$ "):
+                    printed = self.run(line[2:])[1]
+                    out += f"{line}\n{printed}\n" if printed else f"{line}\n"
+            return f"```console\n{out}```"
+
+        self.path.write_text(BLOCK.sub(filled, self.text))
+
+    def unknown_options(self):
+        for kind, body in BLOCK.findall(self.text):
+            if kind not in ("sh", "yaml", "console"):
+                continue
+            for line in body.replace("\\\n", " ").splitlines():
+                for words in re.findall(r"\bckpt-check ([a-z-]+ [^|;&`]*)", line):
+                    yield from self.unknown_in(words)
+
+    def unknown_in(self, words):
+        command = words.split()[0]
+        known = KNOWN.setdefault(command, self.run(f"ckpt-check {command} --help"))
+        general = KNOWN.setdefault("", self.run("ckpt-check --help"))
+        for option in re.findall(r"(?<=\s)(--[a-z-]+)", words):
+            if not re.search(re.escape(option) + r"\b", known[1] + general[1]):
+                yield f"no option {option} in: ckpt-check {words}"
+
+    def dead_links(self):
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", self.text):
+            if not (self.path.parent / link).exists():
+                yield f"no file: {link}"
+
+
+def picture(args):
+    """The picture in README.md is what the program prints now."""
+    folder, drawn = args.output / "README", args.output / "check.svg"
+    command = [
+        sys.executable, args.source / "scripts" / "screenshot.py", drawn, "ckpt-check",
+        "./Qwen3.5-REAP-262B-A17B-W4A16", "--select", "QNT002,QNT004,CFG011", "--color", "always",
+    ]  # fmt: skip
+    path = f"{args.program.parent}:{os.environ['PATH']}"
+    subprocess.run(command, cwd=folder, env={"PATH": path, "LC_ALL": "C.UTF-8"}, check=True)
+    same = drawn.read_text() == (args.source / "docs" / "images" / "check.svg").read_text()
+    return [] if same else [f"docs/images/check.svg is not {drawn}"]
+
+
+KNOWN = {}
+
+
+def pattern(expected):
+    """`...` on a line of its own is any number of lines."""
+    parts = re.split(r"(?:^|\n)\.\.\.(?=\n|$)", VARYING.sub("#", expected))
+    return r"(?:.*\n)*?.*".join(re.escape(p) for p in parts)
+
+
+def main(args):
+    if args.fill:
+        Document(args.fill.absolute(), args).fill()
+        return 0
+    paths = [args.source / "README.md", *sorted((args.source / "docs").glob("*.md"))]
+    failed, ran = [], 0
+    for path in paths:
+        if path.name == "rules.md":  # made from the catalogue, which has a test of its own
+            continue
+        document = Document(path, args)
+        document.check()
+        failed += [f"{path.name}: {f}" for f in document.failures]
+        ran += len(list(document.commands()))
+    failed += picture(args)
+    print("\n\n".join(failed) if failed else f"{ran} commands")
+    return 1 if failed or ran < 20 else 0
+
+
+if __name__ == "__main__":
+    PARSER = argparse.ArgumentParser()
+    for name in ("program", "source", "output"):
+        PARSER.add_argument("--" + name, required=True, type=lambda p: Path(p).absolute())
+    PARSER.add_argument("--fill", type=Path)
+    sys.exit(main(PARSER.parse_args()))
