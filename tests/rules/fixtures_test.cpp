@@ -10,6 +10,7 @@
 #include "validator/base/text.h"
 #include "validator/pipeline/check.h"
 #include "validator/pipeline/repair.h"
+#include "validator/rules/recipe.h"
 #include "validator/rules/rule.h"
 
 namespace ckpt::rules {
@@ -35,6 +36,15 @@ pipeline::CheckOptions options(const json::Value& asked) {
     REQUIRE(o.gpu.has_value());
     const auto memory = asked.find("gpu_memory").string();
     if (memory) REQUIRE(parse_size(*memory, o.gpu->memory_bytes));
+  }
+  std::map<std::string, std::string> recipe;
+  asked.find("recipe").each_member([&](const json::Member& m) {
+    recipe[std::string(m.name)] = std::string(m.value.string().value_or(""));
+  });
+  if (!recipe.empty()) {
+    auto read = read_recipe(recipe);
+    REQUIRE(read);
+    o.recipe = *std::move(read);
   }
   o.expert_parallel = asked.find("expert_parallel").unsigned_integer().value_or(0);
   return o;

@@ -78,6 +78,9 @@ Result<pipeline::CheckOptions> options_of(const CheckArgs& args, policy::Setting
       args.expert_parallel != 0 ? args.expert_parallel : settings.expert_parallel.value_or(0);
   o.preview = args.preview;
   CKPT_TRY(o.gpu, gpu_of(args, settings), "check");
+  if (!settings.recipe.empty()) {
+    CKPT_TRY(o.recipe, rules::read_recipe(settings.recipe), "configuration");
+  }
   o.ignore = settings.ignore;
   o.ignore.insert(o.ignore.end(), args.ignore.begin(), args.ignore.end());
   const std::string fail_on =

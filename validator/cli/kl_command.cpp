@@ -18,6 +18,7 @@
 #include "validator/pipeline/journal.h"
 #include "validator/pipeline/kl.h"
 #include "validator/pipeline/part.h"
+#include "validator/pipeline/super_experts.h"
 #include "validator/pipeline/token_names.h"
 #include "validator/pipeline/tokens.h"
 
@@ -265,6 +266,7 @@ class KlRun {
     CKPT_TRY(pipeline::KlOutcome outcome, run_with(run), "forward");
     pipeline::name_tokens(named, tokens, outcome.metrics);
     r_.metrics = std::move(outcome.metrics);
+    pipeline::judge_super_experts(candidate, r_);
     kl_ = metrics::kl_of(outcome.record);
     return args_.part.empty() ? Result<void>{} : write_part(run, std::move(outcome.record));
   }

@@ -154,6 +154,7 @@ rules::RuleInput rule_input(const OpenedRepo& o, const CheckOptions& options,
   in.tensor_parallel = options.tensor_parallel;
   in.expert_parallel = options.expert_parallel;
   in.gpu = options.gpu;
+  in.recipe = options.recipe ? &*options.recipe : nullptr;
   in.served = served_bytes(o, options);
   in.preview = options.preview;
   in.checkpoint = &o.checkpoint;

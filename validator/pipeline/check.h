@@ -11,6 +11,7 @@
 #include "validator/pipeline/opened.h"
 #include "validator/results/results.h"
 #include "validator/rules/input.h"
+#include "validator/rules/recipe.h"
 
 namespace ckpt::pipeline {
 
@@ -25,11 +26,12 @@ struct CheckOptions {
   std::vector<std::string> select;   ///< code prefixes; empty: all
   std::vector<std::string> ignore;   ///< code prefixes
   FailOn fail_on = FailOn::error;
-  std::uint64_t tensor_parallel = 0;  ///< GPUs that will share every layer; 0: not said
-  std::uint64_t expert_parallel = 0;  ///< GPUs that will share the experts; 0: not said
-  std::optional<loaders::Gpu> gpu;    ///< the device to serve on; none: not said
-  const OpenedRepo* base = nullptr;   ///< checkpoint that this one was made from; null: not said
-  bool preview = false;               ///< run rules in preview, too
+  std::uint64_t tensor_parallel = 0;    ///< GPUs that will share every layer; 0: not said
+  std::uint64_t expert_parallel = 0;    ///< GPUs that will share the experts; 0: not said
+  std::optional<loaders::Gpu> gpu;      ///< the device to serve on; none: not said
+  std::optional<rules::Recipe> recipe;  ///< what [recipe] states
+  const OpenedRepo* base = nullptr;     ///< checkpoint that this one was made from; null: not said
+  bool preview = false;                 ///< run rules in preview, too
 };
 
 /// Everything `check` knows about one opened target; never fails: what could not be looked at is in

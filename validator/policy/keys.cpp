@@ -1,5 +1,7 @@
 #include "validator/policy/keys.h"
 
+#include "validator/rules/recipe.h"
+
 namespace ckpt::policy {
 
 const std::vector<std::string>& severity_words() {
@@ -12,8 +14,10 @@ const std::vector<std::string>& loader_words() {
   return kWords;
 }
 
-std::span<const Key> setting_keys() {
-  static const std::vector<Key> kKeys{
+namespace {
+
+std::vector<Key> all_keys() {
+  std::vector<Key> keys{
       {"check",
        "fail_on",
        &Settings::fail_on,
@@ -43,6 +47,18 @@ std::span<const Key> setting_keys() {
       {"kl", "context", &Settings::context, {}, "tokens of one sequence"},
       {"kl", "mode", &Settings::mode, {"fp32", "bf16", "fp16"}, "rounding of the activations"},
   };
+  for (const rules::RecipeKey& k : rules::recipe_keys()) {
+    const bool preset = k.name == "preset";
+    keys.push_back({"recipe", k.name, &Settings::recipe,
+                    preset ? rules::recipe_presets() : std::vector<std::string>{}, k.what});
+  }
+  return keys;
+}
+
+}  // namespace
+
+std::span<const Key> setting_keys() {
+  static const std::vector<Key> kKeys = all_keys();
   return kKeys;
 }
 

@@ -17,7 +17,8 @@ namespace ckpt::policy {
 /// Where the value of a key goes; its type is the type that the file must have.
 using KeyTarget =
     std::variant<std::optional<std::string> Settings::*, std::optional<std::uint64_t> Settings::*,
-                 std::vector<std::string> Settings::*>;
+                 std::vector<std::string> Settings::*,
+                 std::map<std::string, std::string> Settings::*>;
 
 /// One key of `[section]`.
 struct Key {

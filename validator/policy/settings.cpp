@@ -150,6 +150,12 @@ Result<void> Reader::value(const toml::table& t, const Key& key) {
   if (const auto* to = std::get_if<std::optional<std::uint64_t> Settings::*>(&key.to)) {
     return number(t, key.name, s_.**to);
   }
+  if (const auto* to = std::get_if<std::map<std::string, std::string> Settings::*>(&key.to)) {
+    std::optional<std::string> one;
+    CKPT_TRY_VOID(text(t, key.name, one, key.allowed), "configuration");
+    if (one) (s_.**to)[std::string(key.name)] = *one;
+    return {};
+  }
   auto& list = s_.*std::get<std::vector<std::string> Settings::*>(key.to);
   CKPT_TRY_VOID(texts(t, key.name, list), "configuration");
   for (const std::string& word : list) {
@@ -239,8 +245,10 @@ Result<void> Reader::waivers(const toml::table& root) {
 }
 
 Result<Settings> Reader::run(const toml::table& root) {
-  CKPT_TRY_VOID(known(root, {"check", "severity", "gates", "kl", "waiver"}, ""), "configuration");
+  CKPT_TRY_VOID(known(root, {"check", "recipe", "severity", "gates", "kl", "waiver"}, ""),
+                "configuration");
   CKPT_TRY_VOID(listed(root, "check"), "configuration");
+  CKPT_TRY_VOID(listed(root, "recipe"), "configuration");
   CKPT_TRY_VOID(severity(root), "configuration");
   CKPT_TRY_VOID(gates(root), "configuration");
   CKPT_TRY_VOID(listed(root, "kl"), "configuration");

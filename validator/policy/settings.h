@@ -41,6 +41,7 @@ struct Settings {
   std::optional<std::uint64_t> expert_parallel;
   std::optional<std::string> base;
   std::map<std::string, results::Severity> severity;  ///< by exact code
+  std::map<std::string, std::string> recipe;          ///< as written, see rules/recipe.h
   std::vector<std::string> gates;                     ///< `kl.mean<=0.014`
   std::optional<std::string> reference;
   std::optional<std::string> text;

@@ -23,6 +23,8 @@ struct ModelCard;
 
 namespace ckpt::rules {
 
+struct Recipe;
+
 /// What a read of the values found in one tensor. Indices are row-major; fields that do not apply
 /// to the tensor keep their defaults.
 struct ValueFact {
@@ -131,6 +133,7 @@ struct RuleInput {
   std::optional<ServedBytes> served;         ///< none when it cannot be estimated
   const ValueFacts* values = nullptr;        ///< null when values were not read
   const BaseFacts* base = nullptr;           ///< null without a base to compare with
+  const Recipe* recipe = nullptr;            ///< null when none is stated
   bool preview = false;                      ///< rules in preview run as well
   std::vector<results::Finding> earlier;     ///< findings of the rules before this one
 };
