@@ -87,6 +87,11 @@ std::optional<std::string> value_of(const policy::Settings& s, const policy::Key
     const auto& number = s.**to;
     return number ? std::optional(std::to_string(*number)) : std::nullopt;
   }
+  using Table = std::map<std::string, std::string>;
+  if (const auto* to = std::get_if<Table policy::Settings::*>(&key.to)) {
+    const auto at = (s.**to).find(std::string(key.name));
+    return at == (s.**to).end() ? std::nullopt : std::optional(at->second);
+  }
   const auto& list = s.*std::get<std::vector<std::string> policy::Settings::*>(key.to);
   return list.empty() ? std::nullopt : std::optional(fmt::format("{}", fmt::join(list, ",")));
 }

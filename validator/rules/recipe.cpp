@@ -43,9 +43,9 @@ const std::map<std::string, Table>& presets() {
                             {"draft_head", "16"},
                             {"embedding", "16"},
                             {"head", "16"},
-                            {"boundary", "16"},
+                            {"boundary_precision", "16"},
                             {"boundary_layers", "0 1 last"},
-                            {"super_expert", "8"}};
+                            {"super_expert_precision", "8"}};
   static const std::map<std::string, Table> kPresets{
       {"w4a16-g128-autoround", kAutoRound},  // cards 000, 001, 002, 003
       {"reap-26b-a3b-w4a16", kAutoRound},    // card 000
@@ -123,11 +123,11 @@ Result<void> read_key(const std::string& key, const std::string& value, Recipe& 
   if (key == "preset") return {};
   if (key == "boundary_layers") return read_layers(value, recipe);
   if (key == "super_experts") return read_experts(value, recipe);
-  if (key == "boundary") {
+  if (key == "boundary_precision") {
     CKPT_TRY(recipe.boundary, read_precision(key, value), "recipe");
     return {};
   }
-  if (key == "super_expert") {
+  if (key == "super_expert_precision") {
     CKPT_TRY(recipe.super, read_precision(key, value), "recipe");
     return {};
   }
@@ -176,9 +176,9 @@ const std::vector<RecipeKey>& recipe_keys() {
       {"vision", "the same"},
       {"draft_head", "the same, for MTP"},
       {"boundary_layers", "layers with a precision of their own, such as `0 1 last`"},
-      {"boundary", "their precision; routers and gates keep theirs"},
+      {"boundary_precision", "their precision; routers and gates keep theirs"},
       {"super_experts", "experts with a precision of their own, such as `12:171 39:4`"},
-      {"super_expert", "their precision"},
+      {"super_expert_precision", "their precision"},
   };
   return kKeys;
 }
