@@ -230,6 +230,17 @@ class Program {
         ->add_option("TARGET", inspect_args_.target,
                      "Folder, .safetensors or .index.json file, or org/name in the hub cache")
         ->required();
+    inspect_->add_option("PATTERN", inspect_args_.pattern,
+                         "Part of tensor names, * for anything: a table; one module's name: its "
+                         "values");
+    inspect_->add_option("--reference", inspect_args_.reference,
+                         "Show the error of the module against this checkpoint");
+    inspect_->add_option("--slice", inspect_args_.slice, "Rows and columns to show, as 0:8,0:8");
+    inspect_->add_option("--save", inspect_args_.save,
+                         "Write the decoded module as .npy or .safetensors (f32)");
+    inspect_->add_option("--sort", inspect_args_.sort, "Order of the table: name or bytes")
+        ->check(CLI::IsMember({"name", "bytes"}));
+    inspect_->add_option("--show", inspect_args_.show, "Rows of the table: a number or all");
     inspect_
         ->add_option("--plan", inspect_args_.plan,
                      "Show the load plan of vllm, transformers or sglang, or of all three")
@@ -251,6 +262,8 @@ class Program {
         "where the loader raises; --plan all gives a list of plans. group_size -1: per channel.\n"
         "\nExamples:\n"
         "  ckpt-check inspect ./MyModel-W4A16\n"
+        "  ckpt-check inspect ./MyModel-W4A16 'layers.3.*scales'\n"
+        "  ckpt-check inspect ./MyModel-W4A16 model.layers.3.self_attn.q_proj --reference ./BF16\n"
         "  ckpt-check inspect ./MyModel-W4A16 --plan sglang\n"
         "  ckpt-check inspect ./MyModel-W4A16 --plan all --format json\n" +
         std::string(kExitCodes));

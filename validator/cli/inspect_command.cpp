@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <memory>
 #include <optional>
 
 #include "reports/reports.h"
@@ -5,6 +7,7 @@
 #include "validator/cli/options.h"
 #include "validator/cli/plan_view.h"
 #include "validator/cli/summary_view.h"
+#include "validator/cli/tensor_view.h"
 #include "validator/pipeline/check.h"
 #include "validator/pipeline/opened.h"
 
@@ -67,6 +70,57 @@ std::string identity_text(const pipeline::OpenedRepo& opened) {
   return reports::identity_text(r, {.width = screen_width()});
 }
 
+/// One module's weight: read, decoded, compared, shown or saved.
+int show_module(const pipeline::OpenedRepo& o, std::uint32_t module, const GlobalOptions& global,
+                const InspectArgs& args) {
+  std::unique_ptr<pipeline::OpenedRepo> reference;
+  if (!args.reference.empty()) {
+    auto opened = pipeline::open_target(args.reference);
+    if (!opened || !(*opened)->blueprint) {
+      complain("the reference cannot be opened: " +
+               (opened ? (*opened)->blueprint_error.message : opened.error().message));
+      return 2;
+    }
+    reference = *std::move(opened);
+  }
+  const auto slice = pipeline::parse_slice(args.slice);
+  const auto weight = slice ? pipeline::inspect_weight(o, module, reference.get())
+                            : Result<pipeline::InspectedWeight>(tl::make_unexpected(slice.error()));
+  if (!weight) {
+    complain(weight.error().message);
+    return 2;
+  }
+  if (!args.save.empty()) {
+    if (const auto saved = pipeline::save_weight(weight->parameter, args.save); !saved) {
+      complain(saved.error().message);
+      return 2;
+    }
+  }
+  return deliver_text(global.format == "json" ? weight_json(o, module, *weight)
+                                              : weight_text(o, module, *weight, *slice),
+                      global);
+}
+
+int show_pattern(const pipeline::OpenedRepo& o, const GlobalOptions& global,
+                 const InspectArgs& args) {
+  if (const auto module = pipeline::find_module(o, args.pattern)) {
+    return show_module(o, *module, global, args);
+  }
+  std::vector<std::uint32_t> tensors = pipeline::find_tensors(o, args.pattern);
+  if (tensors.empty()) {
+    complain("no tensor and no module of that name; `ckpt-check inspect TARGET '*'` lists all");
+    return 2;
+  }
+  if (args.sort == "bytes") {
+    const auto& all = o.checkpoint.tensors();
+    std::ranges::stable_sort(
+        tensors, [&](std::uint32_t a, std::uint32_t b) { return all[a].bytes() > all[b].bytes(); });
+  }
+  const std::uint64_t most = parse_show(args.show).value_or(40);
+  return deliver_text(
+      global.format == "json" ? tensor_json(o, tensors) : tensor_table(o, tensors, most), global);
+}
+
 }  // namespace
 
 int run_inspect_command(const GlobalOptions& global, const InspectArgs& args) {
@@ -77,6 +131,7 @@ int run_inspect_command(const GlobalOptions& global, const InspectArgs& args) {
   }
   const pipeline::OpenedRepo& o = **opened;
   const bool json = global.format == "json";
+  if (!args.pattern.empty()) return show_pattern(o, global, args);
   if (args.plan.empty()) {
     if (o.config.document == nullptr && o.checkpoint.tensors().empty()) {
       complain("nothing to inspect: no config.json and no safetensors");

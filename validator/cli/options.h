@@ -62,7 +62,13 @@ struct CheckArgs {
 
 struct InspectArgs {
   std::string target;
-  std::string plan;  ///< loader whose plan is shown, `all`, or empty: the summary
+  std::string plan;     ///< loader whose plan is shown, `all`, or empty: the summary
+  std::string pattern;  ///< tensors, or one module; empty: the summary
+  std::string reference;
+  std::string slice = "0:8,0:8";
+  std::string save;
+  std::string sort = "name";
+  std::string show = "40";
 };
 
 struct KlArgs {
