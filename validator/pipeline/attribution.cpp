@@ -244,7 +244,7 @@ void write_fragment(const OpenedRepo& candidate, results::Advice& advice) {
         break;
       case config::QuantMethod::compressed_tensors:
         advice.setting = "ignore";
-        lines.push_back(fmt::format(R"("re:.*layers\\.{}\\.{}\\..*")", p.layer,
+        lines.push_back(fmt::format(R"("re:.*layers\\.{}\\.{}.*")", p.layer,
                                     escaped_dots(class_path(p.module_class))));
         break;
       case config::QuantMethod::gptq:

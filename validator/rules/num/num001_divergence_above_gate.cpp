@@ -16,7 +16,8 @@ const Rule kNUM001{
         "publisher allows. KL measures how much changed, not how good the model is.",
     .bad = "kl.mean 0.031 with --gate 'kl.mean<=0.014'",
     .good = "kl.mean 0.011",
-    .fix = "keep the costliest layers or experts at more bits",
+    .fix =
+        "run it with --attribute both --confirm: it names the cheapest layers to keep at 16 bits",
     .sources = "metrics, sections 1 and 4",
 };
 
