@@ -37,7 +37,7 @@ void judge_super_experts(const OpenedRepo& candidate, results::Results& r) {
   const auto by_bits = [](const auto& a, const auto& b) { return a.second < b.second; };
   const int narrowest = std::ranges::min_element(bits, by_bits)->second;
   const int widest = std::ranges::max_element(bits, by_bits)->second;
-  if (narrowest >= 16) return;
+  if (narrowest == widest) return;  // nothing is protected, so nothing was forgotten
   rules::Draft draft;
   for (const results::ExpertMetrics& e : r.metrics->experts) {
     const auto at = bits.find({e.layer, e.expert});
@@ -58,7 +58,6 @@ void judge_super_experts(const OpenedRepo& candidate, results::Results& r) {
                               draft.count, draft.count == 1 ? " is" : "s are", narrowest);
   draft.subject = "super-experts";
   draft.fix = "keep the experts named here at 8 bits or more, and measure again";
-  draft.severity = widest > narrowest ? results::Severity::warning : results::Severity::info;
   r.findings.push_back(rules::make_finding("NUM006", std::move(draft)));
 }
 

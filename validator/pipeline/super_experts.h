@@ -6,8 +6,8 @@
 namespace ckpt::pipeline {
 
 /// Finds detected super-experts that the candidate stores as narrowly as its narrowest routed
-/// experts (NUM006): a warning where the candidate stores some experts wider, else said as info.
-/// Experts that fewer than 32 tokens were routed to prove nothing and are left out.
+/// experts although it stores others wider (NUM006). Experts that fewer than 32 tokens were routed
+/// to prove nothing and are left out.
 void judge_super_experts(const OpenedRepo& candidate, results::Results& results);
 
 }  // namespace ckpt::pipeline

@@ -12,9 +12,10 @@ const Rule kNUM006{
     .why =
         "The top 0.05 % of all routed experts by mean L2 norm of their output over the tokens "
         "routed to them carry far more than their share, and their loss at 4 bits is seen on every "
-        "token that goes through them. Where a recipe protects some experts, the ones that this "
-        "run detects should be among them; in a recipe that stores all experts alike it is only "
-        "said, as info.",
+        "token that goes through them. Where a recipe stores some experts wider, the ones that "
+        "this "
+        "run detects should be among them. A recipe that stores all experts alike protects none "
+        "and is not judged here; the results name the detected experts all the same.",
     .bad = "expert 171 of layer 12 detected, stored in 4 bits, others in 8",
     .good = "the detected experts in 8 bits",
     .fix = "add the detected experts to those that the recipe keeps wider",
