@@ -8,7 +8,7 @@ build_packages=(
 )
 test_packages=(python3)
 optional_test_packages=(clang-format clang-tidy)
-full_test_packages=(python3-venv chromium)
+full_test_packages=(python3-venv chromium dpkg-dev lintian zsh fish groff-base)
 
 # missing PACKAGE...: those that are not installed, one per line.
 missing() {
