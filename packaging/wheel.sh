@@ -14,7 +14,7 @@ wheel=$(ls "$folder"/ckpt_check-*-linux_*.whl)
 content=$(mktemp -d)
 trap 'rm -rf "$content"' EXIT
 python3 -m zipfile -e "$wheel" "$content"
-glibc=$(find "$content" -type f \( -name ckpt-check -o -name '*.so*' \) -exec objdump -T {} + 2>/dev/null |
+glibc=$(find "$content" -type f \( -path '*/scripts/*' -o -name '*.so*' \) -exec objdump -T {} + |
   grep -o 'GLIBC_2\.[0-9]*' | sort -t. -k2 -n | tail -n 1)
 tag=${wheel##*-linux_}
 renamed=$("$tools/bin/wheel" tags --remove \

@@ -3,8 +3,8 @@
 
 A block of `console` holds lines `$ command`, each with what it prints: `...` stands for any lines,
 measured times for any time. A command without output must succeed. Blocks of
-`sh` are not run (they install things or need weights), but their options must exist. Commands run
-in a folder of their own for each document, which `prepare` fills.
+`sh` are not run (they install things or need weights), but their options must exist; those of
+`toml` are configurations that the program takes. Commands run in a folder of their own for each document, which `prepare` fills.
 
   docs_test.py ... --fill FILE    runs FILE's commands and writes what they print into it
 """
@@ -95,6 +95,7 @@ class Document:
                 self.failures.append(f"$ {command}\nexit code {code}\n{printed}{said}")
             elif expected and not re.fullmatch(pattern(expected), VARYING.sub("#", printed)):
                 self.failures.append(f"$ {command}\nprints\n{printed}\n{said}instead of\n{expected}")
+        self.failures += self.refused_settings()
         self.failures += self.unknown_options()
         self.failures += self.dead_links()
 
@@ -113,6 +114,14 @@ class Document:
             return f"```console\n{out}```"
 
         self.path.write_text(BLOCK.sub(filled, self.text))
+
+    def refused_settings(self):
+        for kind, body in BLOCK.findall(self.text):
+            if kind == "toml":
+                (self.folder / "shown.toml").write_text(body)
+                code, _, said = self.run("ckpt-check doctor --config shown.toml")
+                if code != 0:
+                    yield f"configuration refused: {said}{body}"
 
     def unknown_options(self):
         for kind, body in BLOCK.findall(self.text):
