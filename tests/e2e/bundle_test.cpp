@@ -5,10 +5,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 
 #include "tests/e2e/golden.h"
+#include "tests/support.h"
 #include "validator/metrics/collector.h"
 
 namespace ckpt::e2e {
@@ -16,26 +16,6 @@ namespace ckpt::e2e {
 namespace {
 
 const PairCase kM{fixture_root(), "M-vl-mtp-bf16", "M-vl-mtp-w4a16-autoround", "tokens_S"};
-
-/// A folder that goes when the test ends.
-class Folder {
- public:
-  Folder() {
-    std::string name = "/tmp/ckpt-bundle-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 struct Opened {
   std::unique_ptr<pipeline::OpenedRepo> reference, candidate;
@@ -90,7 +70,7 @@ struct Opened {
 
 TEST_CASE("KL from a bundle is KL from the reference, to the bit, in every mode") {
   Opened o;
-  const Folder folder;
+  const testing::TempDir folder;
   for (const auto mode : {forward::Mode::fp32, forward::Mode::bf16, forward::Mode::fp16}) {
     CAPTURE(forward::mode_name(mode));
     const std::string path = folder.path() + "/" + std::string(forward::mode_name(mode));
@@ -114,7 +94,7 @@ TEST_CASE("KL from a bundle is KL from the reference, to the bit, in every mode"
 
 TEST_CASE("a bundle holds hidden states, no logits: 60 times smaller at the real vocabulary") {
   Opened o;
-  const Folder folder;
+  const testing::TempDir folder;
   const std::string path = folder.path() + "/head";
   const pipeline::KlOutcome whole = o.write(path, forward::Mode::bf16, false);
   const auto tokens = whole.record.positions.size();
@@ -129,7 +109,7 @@ TEST_CASE("a bundle holds hidden states, no logits: 60 times smaller at the real
 
 TEST_CASE("a bundle that does not fit is refused with the reason, a damaged one is an error") {
   Opened o;
-  const Folder folder;
+  const testing::TempDir folder;
   const std::string path = folder.path() + "/b";
   static_cast<void>(o.write(path, forward::Mode::fp32, false));
   CHECK_FALSE(pipeline::BundleWriter::create(path, o.facts(forward::Mode::fp32, false), o.tokens));

@@ -2,10 +2,10 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <fstream>
 
 #include "tests/e2e/golden.h"
+#include "tests/support.h"
 #include "validator/metrics/collector.h"
 #include "validator/pipeline/journal.h"
 #include "validator/pipeline/part.h"
@@ -15,26 +15,6 @@ namespace ckpt::e2e {
 namespace {
 
 const PairCase kM{fixture_root(), "M-vl-mtp-bf16", "M-vl-mtp-w4a16-autoround", "tokens_S"};
-
-/// A folder that goes when the test ends.
-class Folder {
- public:
-  Folder() {
-    std::string name = "/tmp/ckpt-journal-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 /// Asks the run to stop after some layers have been reported.
 class StopAfter final : public forward::Observer {
@@ -108,7 +88,7 @@ TEST_CASE("a stopped run goes on from its journal to the bits of an unbroken one
   for (const auto mode : {forward::Mode::fp32, forward::Mode::bf16}) {
     const auto whole = measure({.mode = mode, .variants = variants});
     REQUIRE(whole);
-    const Folder folder;
+    const testing::TempDir folder;
     const auto stopped =
         measure({.journal = folder.path(), .stop_after = 1, .mode = mode, .variants = variants});
     REQUIRE_FALSE(stopped);
@@ -125,7 +105,7 @@ TEST_CASE("a stopped run goes on from its journal to the bits of an unbroken one
 }
 
 TEST_CASE("a journal of another run is refused, and a damaged one is an error") {
-  const Folder folder;
+  const testing::TempDir folder;
   REQUIRE(measure({.journal = folder.path()}));
   const auto other = measure({.journal = folder.path(), .mode = forward::Mode::bf16});
   REQUIRE_FALSE(other);
@@ -144,7 +124,7 @@ TEST_CASE("shards of the sequences, through files, add up to the bits of one run
   const auto all = read_tokens(kM);
   const auto r = pipeline::open_target(kM.root + "/models/" + kM.reference);
   REQUIRE(r);
-  const Folder folder;
+  const testing::TempDir folder;
   std::vector<pipeline::Part> parts;
   for (std::uint32_t i = 3; i >= 1; --i) {
     const pipeline::Shard shard{i, 3};

@@ -3,9 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "tests/e2e/golden.h"
+#include "tests/support.h"
 #include "validator/base/bytes.h"
 #include "validator/container/checkpoint.h"
 #include "validator/container/writer.h"
@@ -54,26 +54,6 @@ std::string model(const std::string& name) {
 bool all_zero(const std::vector<double>& values) {
   return !values.empty() && std::ranges::all_of(values, [](double v) { return v == 0; });
 }
-
-/// A folder that goes when the test ends.
-class Folder {
- public:
-  Folder() {
-    std::string name = "/tmp/ckpt-variants-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 /// Writes the checkpoint that takes one layer from the candidate and the rest from the reference.
 void write_hybrid(const std::string& folder, int layer) {
@@ -126,7 +106,7 @@ TEST_CASE("controls are exactly the stream they follow, and full swaps exactly t
 TEST_CASE("a variant of one layer is the checkpoint with that layer quantized, to the bit") {
   for (const int layer : {0, 3}) {
     CAPTURE(layer);
-    const Folder folder;
+    const testing::TempDir folder;
     write_hybrid(folder.path(), layer);
     const pipeline::KlOutcome hybrid = measure(model(kA.reference), folder.path(), {});
     const Variant one[] = {{Stream::reference, {ModulePick{.layer = layer}}}};

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "validator/base/glob.h"
 #include "validator/base/text.h"
 #include "validator/container/writer.h"
 #include "validator/weights/model.h"
@@ -14,25 +15,6 @@
 namespace ckpt::pipeline {
 
 namespace {
-
-/// `*` stands for any characters. Linear in the length of the text for each star.
-bool matches(std::string_view text, std::string_view pattern) {
-  std::size_t t = 0, p = 0, star = std::string_view::npos, mark = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      mark = t;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
-      ++p, ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++mark;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
-}
 
 weights::Model model_of(const OpenedRepo& o) {
   return {o.checkpoint, o.config, *o.blueprint, o.stored};
@@ -55,7 +37,7 @@ std::vector<std::uint32_t> find_tensors(const OpenedRepo& o, std::string_view pa
   const std::string anywhere = "*" + std::string(pattern) + "*";
   const auto& tensors = o.checkpoint.tensors();
   for (std::uint32_t i = 0; i < tensors.size(); ++i) {
-    if (matches(tensors[i].name, anywhere)) out.push_back(i);
+    if (glob_matches(anywhere, tensors[i].name)) out.push_back(i);
   }
   return out;
 }

@@ -9,9 +9,6 @@
 
 namespace ckpt::policy {
 
-/// Whether `text` matches a glob of `*` (any run) and `?` (any one byte).
-[[nodiscard]] bool glob_matches(std::string_view glob, std::string_view text);
-
 /// Gives findings the severities a project chose.
 void apply_severities(results::Results& results,
                       const std::map<std::string, results::Severity>& severity);
