@@ -80,6 +80,24 @@ TEST_CASE("a record survives a file, and damaged bytes are refused") {
   CHECK_FALSE(Record::load(huge));
 }
 
+TEST_CASE("a record that lacks a position or names a layer too many is not complete") {
+  const Record whole = record_of(0, 2);
+  CHECK(whole.complete(4));
+  CHECK_FALSE(whole.complete(3));  // it has layer 3
+  Record fewer = whole;
+  fewer.positions.pop_back();
+  CHECK_FALSE(fewer.complete(4));
+  Record more = whole;
+  more.positions.push_back(more.positions.back());
+  CHECK_FALSE(more.complete(4));
+  Record lists = whole;
+  lists.variant_kl[0].pop_back();
+  CHECK_FALSE(lists.complete(4));
+  Record long_lengths = whole;
+  long_lengths.lengths = {~0ULL, 5};
+  CHECK_FALSE(long_lengths.complete(4));
+}
+
 TEST_CASE("parts with other variants do not go together") {
   Record a = record_of(0, 1);
   Record b = record_of(1, 1);

@@ -1,5 +1,6 @@
 #include "validator/metrics/record.h"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -192,6 +193,22 @@ Result<void> Record::append(const Record& next) {
     }
   }
   return {};
+}
+
+bool Record::complete(std::size_t count) const {
+  std::uint64_t left = positions.size();
+  for (const std::uint64_t n : lengths) {
+    if (n > left) return false;
+    left -= n;
+  }
+  const auto within = [&](int layer) {
+    return layer >= 0 && static_cast<std::size_t>(layer) < count;
+  };
+  return left == 0 &&
+         std::ranges::all_of(variant_kl,
+                             [&](const auto& list) { return list.size() == positions.size(); }) &&
+         std::ranges::all_of(layers, [&](const auto& l) { return within(l.first); }) &&
+         std::ranges::all_of(experts, [&](const auto& e) { return within(e.first.first); });
 }
 
 std::string Record::save() const {

@@ -46,6 +46,10 @@ struct Record {
   /// sequences. Errors: format (different variants).
   [[nodiscard]] Result<void> append(const Record& next);
 
+  /// Whether it is that of a whole run over `layers` layers: every position there once, in every
+  /// list, and no layer beyond. What came from a file must be asked before it is finished.
+  [[nodiscard]] bool complete(std::size_t layers) const;
+
   /// As bytes for a file of this machine's own, and back. Errors: format (not such bytes).
   [[nodiscard]] std::string save() const;
   [[nodiscard]] static Result<Record> load(std::string_view bytes);

@@ -203,6 +203,9 @@ Result<KlOutcome> run_kl(const KlArgs& given) {
                                       .journal = journal.get(),
                                       .stop = args.stop}),
                 "forward");
+  if (!record.complete(text.layer_types.size())) {
+    return fail(ErrorKind::format, "the journal's numbers do not fit the run: remove it");
+  }
   std::optional<results::NoiseFloor> noise;
   if (args.noise_floor) noise = take_noise_floor(record);
   results::Metrics metrics = metrics::metrics_of(record, text);

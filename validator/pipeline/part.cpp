@@ -77,10 +77,8 @@ Result<Part> load_part(const std::string& path) {
     }
     count += n;
   }
-  for (const auto& [layer, sums] : part.record.layers) {
-    if (layer < 0 || static_cast<std::size_t>(layer) >= part.layer_types.size()) {
-      return fail(ErrorKind::format, "the part has layers that its model lacks");
-    }
+  if (!part.record.complete(part.layer_types.size())) {
+    return fail(ErrorKind::format, "the part's numbers do not cover its tokens and layers");
   }
   return part;
 }
