@@ -33,7 +33,10 @@ void keep(Results& r) {
   if (base.empty()) return;
   std::string name = r.run.started.empty() ? "run" : r.run.started.substr(0, 16);
   std::erase(name, ':');
-  const std::string folder = fmt::format("{}/{}-{:04x}", base, name, ::getpid() & 0xFFFF);
+  static int kept = 0;  // several candidates of one run
+  const std::string again = kept == 0 ? "" : fmt::format("-{}", kept + 1);
+  ++kept;
+  const std::string folder = fmt::format("{}/{}-{:04x}{}", base, name, ::getpid() & 0xFFFF, again);
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   const std::string path = folder + "/results.json";
