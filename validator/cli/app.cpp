@@ -9,6 +9,7 @@
 
 #include "reports/formats.h"
 #include "validator/base/text.h"
+#include "validator/cli/gui_command.h"
 #include "validator/cli/interrupt.h"
 #include "validator/cli/option_table.h"
 #include "validator/cli/options.h"
@@ -73,6 +74,7 @@ class Program {
     estimate_ = add_estimate_command(app_, estimate_args_);
     prune_ = add_prune_command(app_, prune_args_);
     report_ = add_report_command(app_, report_args_);
+    gui_ = add_gui_command(app_, gui_args_);
     doctor_ = add_doctor_command(app_);
     explain();
     generated();
@@ -115,6 +117,7 @@ class Program {
   EstimateOptions estimate_args_;
   PruneVerifyArgs prune_args_;
   ReportArgs report_args_;
+  GuiOptions gui_args_;
   std::vector<std::string> codes_;
   std::vector<std::string> rule_select_;
   std::string schema_name_ = "results";
@@ -130,6 +133,7 @@ class Program {
   CLI::App* estimate_ = nullptr;
   CLI::App* prune_ = nullptr;
   CLI::App* report_ = nullptr;
+  CLI::App* gui_ = nullptr;
   CLI::App* doctor_ = nullptr;
   CLI::App* explain_ = nullptr;
   CLI::App* rules_ = nullptr;
@@ -309,6 +313,7 @@ class Program {
     if (doctor_->parsed()) return run_doctor_command(global_);
     if (inspect_->parsed()) return run_inspect_command(global_, inspect_args_);
     if (report_->parsed()) return run_report_command(global_, report_args_);
+    if (gui_->parsed()) return run_gui_command(global_, gui_args_);
     Interrupt interrupt;
     if (check_->parsed()) return run_check_command(global_, check_args_, interrupt);
     if (fix_->parsed()) return run_fix_command(global_, fix_args_, interrupt);

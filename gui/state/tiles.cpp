@@ -1,0 +1,157 @@
+#include "gui/state/tiles.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ckpt::gui {
+namespace {
+
+/// 0 numbers, 1 infinities, 2 NaN: the higher one is shown.
+int rank(float x) {
+  return std::isnan(x) ? 2 : std::isinf(x) ? 1 : 0;
+}
+
+void merge(float& into, float x, Reduce reduce) {
+  const int a = rank(into);
+  const int b = rank(x);
+  if (a != b) {
+    if (b > a) into = x;
+    return;
+  }
+  if (a != 0) return;
+  switch (reduce) {
+    case Reduce::largest:
+      if (std::abs(x) > std::abs(into)) into = x;
+      break;
+    case Reduce::mean:
+      into += x;
+      break;
+    case Reduce::maximum:
+      into = std::max(into, x);
+      break;
+    case Reduce::minimum:
+      into = std::min(into, x);
+      break;
+  }
+}
+
+struct Area {
+  Block cells;
+  std::uint64_t step_y = 1;
+  std::uint64_t step_x = 1;
+};
+
+Area area_of(const Matrix& m, const TileKey& key) {
+  Area area;
+  area.step_y = 1ULL << key.level_y;
+  area.step_x = 1ULL << key.level_x;
+  const std::uint64_t high = area.step_y * kTileSide;
+  const std::uint64_t wide = area.step_x * kTileSide;
+  area.cells.row = std::min(key.y * high, m.rows());
+  area.cells.row_end = std::min(area.cells.row + high, m.rows());
+  area.cells.column = std::min(key.x * wide, m.columns());
+  area.cells.column_end = std::min(area.cells.column + wide, m.columns());
+  return area;
+}
+
+/// Merges one row of cells into its row of pixels; the first row of a pixel sets it.
+void merge_row(std::span<const float> cells, bool first_row, const TileKey& key,
+               std::span<float> pixels) {
+  const std::uint64_t within = (1ULL << key.level_x) - 1;
+  for (std::uint64_t c = 0; c < cells.size(); ++c) {
+    float& pixel = pixels[c >> key.level_x];
+    if (first_row && (c & within) == 0)
+      pixel = cells[c];
+    else
+      merge(pixel, cells[c], key.reduce);
+  }
+}
+
+/// Sums into means, by the cells that each pixel has.
+void divide(Tile& tile, const Area& a, std::uint64_t down, std::uint64_t across) {
+  for (std::uint32_t y = 0; y < tile.rows; ++y) {
+    const std::uint64_t high = tile.sampled ? 1 : std::min(a.step_y, down - y * a.step_y);
+    for (std::uint32_t x = 0; x < tile.columns; ++x) {
+      const std::uint64_t wide = std::min(a.step_x, across - x * a.step_x);
+      tile.values[std::size_t{y} * tile.columns + x] /= static_cast<float>(high * wide);
+    }
+  }
+}
+
+}  // namespace
+
+std::string_view reduce_name(Reduce reduce) {
+  switch (reduce) {
+    case Reduce::largest:
+      return "largest |x|";
+    case Reduce::mean:
+      return "mean";
+    case Reduce::maximum:
+      return "max";
+    case Reduce::minimum:
+      return "min";
+  }
+  return "";
+}
+
+std::uint64_t cells_of(const Matrix& matrix, const TileKey& key) {
+  return area_of(matrix, key).cells.cells();
+}
+
+Result<Tile> make_tile(const Matrix& matrix, const TileKey& key, std::stop_token stop,
+                       bool sample) {
+  const Area a = area_of(matrix, key);
+  const std::uint64_t across = a.cells.column_end - a.cells.column;
+  const std::uint64_t down = a.cells.row_end - a.cells.row;
+  Tile tile;
+  tile.sampled = sample && a.step_y > 1;
+  tile.rows = static_cast<std::uint32_t>((down + a.step_y - 1) / a.step_y);
+  tile.columns = static_cast<std::uint32_t>((across + a.step_x - 1) / a.step_x);
+  tile.values.assign(std::size_t{tile.rows} * tile.columns, 0);
+  const std::uint64_t at_a_time = tile.sampled ? 1 : matrix.rows_at_a_time(across);
+  std::vector<float> values;
+  for (std::uint64_t r = 0; r < down; r += tile.sampled ? a.step_y : at_a_time) {
+    if (stop.stop_requested()) return fail(ErrorKind::cancelled, "stopped");
+    const std::uint64_t end = std::min(r + at_a_time, down);
+    values.resize((end - r) * across);
+    const Block block{a.cells.row + r, a.cells.row + end, a.cells.column, a.cells.column_end};
+    CKPT_TRY_VOID(matrix.read(block, values), "tile");
+    for (std::uint64_t i = r; i < end; ++i) {
+      merge_row(std::span(values).subspan((i - r) * across, across), i % a.step_y == 0, key,
+                std::span(tile.values).subspan((i / a.step_y) * tile.columns, tile.columns));
+    }
+  }
+  if (key.reduce == Reduce::mean) divide(tile, a, down, across);
+  return tile;
+}
+
+const Tile* TileStore::find(const TileKey& key) {
+  const auto at = at_.find(key);
+  if (at == at_.end()) return nullptr;
+  by_use_.splice(by_use_.begin(), by_use_, at->second);
+  return &at->second->tile;
+}
+
+void TileStore::put(const TileKey& key, Tile tile) {
+  if (const auto at = at_.find(key); at != at_.end()) {
+    bytes_ -= at->second->tile.bytes();
+    by_use_.erase(at->second);
+    at_.erase(at);
+  }
+  bytes_ += tile.bytes();
+  by_use_.push_front({key, std::move(tile)});
+  at_[key] = by_use_.begin();
+  while (bytes_ > limit_ && by_use_.size() > 1) {
+    bytes_ -= by_use_.back().tile.bytes();
+    at_.erase(by_use_.back().key);
+    by_use_.pop_back();
+  }
+}
+
+void TileStore::clear() {
+  by_use_.clear();
+  at_.clear();
+  bytes_ = 0;
+}
+
+}  // namespace ckpt::gui
