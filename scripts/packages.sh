@@ -6,8 +6,12 @@ build_packages=(
   libsimdjson-dev nlohmann-json3-dev libcli11-dev libfmt-dev libexpected-dev libre2-dev
   libpcre2-dev libutf8proc-dev libssl-dev libtomlplusplus-dev doctest-dev
 )
+# The viewer; without them the rest is built and `ckpt-check gui` says what was missing.
+viewer_packages=(libimgui-dev libstb-dev libglfw3-dev libgl-dev libegl-dev)
 test_packages=(python3)
 optional_test_packages=(clang-format clang-tidy)
+# A software renderer and a virtual display, for pictures and windows of the viewer.
+viewer_test_packages=(libglfw3 libegl1 libegl-mesa0 libgl1-mesa-dri xvfb xdotool)
 full_test_packages=(python3-venv chromium dpkg-dev lintian zsh fish groff-base)
 
 # missing PACKAGE...: those that are not installed, one per line.

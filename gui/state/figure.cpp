@@ -117,7 +117,7 @@ Figure scatter_figure(App& app) {
 }
 
 Figure group_error_figure(App& app) {
-  Figure f{"RMS error by group of columns, some rows", "group", "error"};
+  Figure f{"RMS error by group of columns, some rows", "group", "error", false, true};
   if (const Pairs* pairs = app.pairs()) {
     Series s{"error", Mark::bars, {}, pairs->group_error, 0.8};
     for (std::size_t g = 0; g < s.y.size(); ++g) s.x.push_back(static_cast<double>(g));
@@ -141,7 +141,7 @@ Grid expert_grid(const App& app, ExpertValue value) {
 }
 
 Figure layers_figure(const App& app) {
-  Figure f{"by layer", "layer", "error, KL (nats)", app.look.scale != Scale::linear};
+  Figure f{"by layer", "layer", "error, KL (nats)", app.look.scale != Scale::linear, true};
   const Session* s = app.session();
   const results::Metrics* m = s == nullptr ? nullptr : s->metrics();
   if (m == nullptr) {
@@ -177,7 +177,7 @@ Figure layers_figure(const App& app) {
 }
 
 Figure routing_figure(const App& app) {
-  Figure f{"router overlap", "layer", "mean |top-k of both| / k"};
+  Figure f{"router overlap", "layer", "mean |top-k of both| / k", false, true};
   const results::Metrics* m = app.session() == nullptr ? nullptr : app.session()->metrics();
   if (m == nullptr) {
     f.note = "no results of `ckpt-check kl` are open";
@@ -198,7 +198,7 @@ Figure routing_figure(const App& app) {
 
 Figure routed_figure(const App& app) {
   const int layer = std::max(app.selection().layer, 0);
-  Figure f{fmt::format("tokens routed in layer {}", layer), "expert", "tokens"};
+  Figure f{fmt::format("tokens routed in layer {}", layer), "expert", "tokens", false, true};
   const Session* s = app.session();
   if (s == nullptr || s->metrics() == nullptr) return f;
   Series tokens{"tokens", Mark::bars};
@@ -214,7 +214,7 @@ Figure routed_figure(const App& app) {
 }
 
 Figure text_figure(const App& app) {
-  Figure f{"KL over the text", "position", "nats", app.look.scale != Scale::linear};
+  Figure f{"KL over the text", "position", "nats", app.look.scale != Scale::linear, true};
   const results::Metrics* m = app.session() == nullptr ? nullptr : app.session()->metrics();
   if (m == nullptr || !m->over_text) {
     f.note = "no results of `ckpt-check kl` are open";

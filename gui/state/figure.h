@@ -24,6 +24,7 @@ struct Figure {
   std::string x_label;
   std::string y_label;
   bool log_y = false;
+  bool whole_x = false;  ///< x is a number of something
   std::vector<Series> series;
   std::string note;  ///< why there is nothing, or what one must know
 

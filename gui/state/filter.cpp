@@ -27,12 +27,12 @@ const std::vector<std::string> kFields{"dtype",   "layer", "expert", "bits",
                                        "finding", "bytes", "error",  "name"};
 
 std::optional<double> number_of(std::string_view text) {
-  std::uint64_t size = 0;
-  if (parse_size(text, size)) return static_cast<double>(size);
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  if (error == std::errc{} && end == text.data() + text.size()) return value;
+  std::uint64_t size = 0;
+  if (parse_size(text, size)) return static_cast<double>(size);
+  return std::nullopt;
 }
 
 struct Split {

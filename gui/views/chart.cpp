@@ -90,7 +90,10 @@ void draw_axes(ImDrawList& to, const Figure& figure, const Frame& f, bool dark) 
     const float width = ImGui::CalcTextSize(text.c_str()).x;
     to.AddText({f.low.x - width - 5, y - line / 2}, faint, text.c_str());
   }
-  const double x_step = tick_step(f.x.high - f.x.low, 8);
+  double x_step =
+      tick_step(f.x.high - f.x.low, std::max(2, static_cast<int>((f.high.x - f.low.x) / 70)));
+  // Layers, experts, groups and positions are counted in whole numbers.
+  if (figure.whole_x) x_step = std::max(x_step, 1.0);
   for (double t = std::ceil(f.x.low / x_step) * x_step; t <= f.x.high; t += x_step) {
     const std::string text = fmt::format("{:.4g}", std::abs(t) < x_step / 1e6 ? 0.0 : t);
     const float width = ImGui::CalcTextSize(text.c_str()).x;
@@ -115,7 +118,7 @@ void draw_series(ImDrawList& to, const Series& s, const Frame& f, Packed color) 
       const float right = std::max(f.at_x(s.x[i] + s.width / 2) - 1, left + 1);
       to.AddRectFilled({left, at.y}, {right, f.high.y}, (color & 0x00FFFFFFU) | 0xB0000000U);
     } else if (s.mark == Mark::points) {
-      to.AddCircleFilled(at, 3.5F, color);
+      to.AddCircleFilled(at, s.x.size() > 200 ? 1.5F : 3.5F, color);
     } else {
       if (joined) to.AddLine(before, at, color, 1.5F);
       if (s.x.size() < 100) to.AddCircleFilled(at, 2.5F, color);

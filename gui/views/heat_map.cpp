@@ -240,6 +240,8 @@ void draw_matrix_tools(Ui& ui, bool with_source) {
   if (with_source) {
     for (const Source s : kSources) {
       const std::string name(source_name(s));
+      const float width = ImGui::CalcTextSize(name.c_str()).x + ImGui::GetFrameHeight() + 6;
+      if (s != kSources.front() && ImGui::GetContentRegionAvail().x < width) ImGui::NewLine();
       if (ImGui::RadioButton(name.c_str(), app.shown_source() == s)) {
         app.look.source = s;
         app.look.hold_reference = false;

@@ -19,7 +19,8 @@ bool pick(Ui& ui, const std::string& label, std::string_view text, bool selected
   const float x = ImGui::GetCursorPosX();
   const bool clicked = ImGui::Selectable("##pick", selected);
   record(ui, label);
-  ImGui::SameLine(x);
+  ImGui::SameLine();
+  ImGui::SetCursorPosX(x);
   ImGui::TextUnformatted(text.data(), text.data() + text.size());
   ImGui::PopID();
   return clicked;

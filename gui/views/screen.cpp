@@ -163,6 +163,14 @@ void Screen::frame(PixelSize size, float seconds) {
   draw_shell(*ui_, size);
   ImGui::Render();
   ++ui_->frames;
+  for (const int key : late_keys_) io.KeysDown[key] = false;
+  for (std::size_t i = 0; i < late_buttons_.size(); ++i) {
+    if (late_buttons_[i]) io.MouseDown[i] = false;
+  }
+  fresh_keys_.clear();
+  late_keys_.clear();
+  fresh_buttons_ = {};
+  late_buttons_ = {};
   if (!app_.copied.empty()) {
     ImGui::SetClipboardText(app_.copied.c_str());
     app_.say("copied");
@@ -175,7 +183,11 @@ void Screen::mouse_move(float x, float y) {
 }
 
 void Screen::mouse_button(int button, bool down) {
-  if (button >= 0 && button < 3) ImGui::GetIO().MouseDown[button] = down;
+  if (button < 0 || button >= 3) return;
+  const auto i = static_cast<std::size_t>(button);
+  if (down) fresh_buttons_[i] = true;
+  late_buttons_[i] = !down && fresh_buttons_[i];
+  if (!late_buttons_[i]) ImGui::GetIO().MouseDown[button] = down;
 }
 
 void Screen::wheel(float by) {
@@ -209,7 +221,14 @@ void Screen::key(const KeyEvent& event) {
       event.key == Key::letter ? static_cast<int>(event.symbol) : number_of(event.key);
   const bool taken = event.down && answer(event);
   if (number > 0 && number < static_cast<int>(IM_ARRAYSIZE(io.KeysDown))) {
-    io.KeysDown[number] = event.down && !taken;
+    if (event.down && !taken) {
+      io.KeysDown[number] = true;
+      fresh_keys_.push_back(number);
+    } else if (std::ranges::find(fresh_keys_, number) != fresh_keys_.end()) {
+      late_keys_.push_back(number);
+    } else {
+      io.KeysDown[number] = false;
+    }
   }
   if (!event.down && event.key == Key::letter && event.symbol == 'R')
     app_.look.hold_reference = false;

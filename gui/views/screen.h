@@ -84,6 +84,11 @@ class Screen {
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<Ui> ui_;
   bool dark_ = true;
+  // What went down since the latest frame, and what of it came up again: ImGui must see both.
+  std::vector<int> fresh_keys_;
+  std::vector<int> late_keys_;
+  std::array<bool, 3> fresh_buttons_{};
+  std::array<bool, 3> late_buttons_{};
 };
 
 /// Moves to the middle of a widget and clicks, over four frames. False when no widget of that label

@@ -57,7 +57,10 @@ template <class Name>
 void draw_tabs(Ui& ui, const char* label, std::size_t n, std::size_t current, Name name) {
   for (std::size_t i = 0; i < n; ++i) {
     const std::string text(name(i));
+    // A tab that does not fit begins a new line.
+    const float width = ImGui::CalcTextSize(text.c_str()).x + 2 * ImGui::GetStyle().FramePadding.x;
     if (i > 0) ImGui::SameLine(0, 3);
+    if (i > 0 && ImGui::GetContentRegionAvail().x < width) ImGui::NewLine();
     const bool on = i == current;
     if (on) ImGui::PushStyleColor(ImGuiCol_Button, ImGui::GetStyleColorVec4(ImGuiCol_ButtonActive));
     if (ImGui::Button(text.c_str())) (void)act(ui.app, fmt::format("{}.tab.{}", label, i + 1));

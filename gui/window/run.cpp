@@ -120,8 +120,9 @@ void tell_time(const RunArgs& args, Clock::time_point begin) {
 Result<void> run_without_window(const RunArgs& args, PixelSize size, Clock::time_point begin) {
   std::string script;
   if (!args.script.empty()) {
-    CKPT_TRY(const File file, open_file(args.script), "--script");
-    CKPT_TRY(script, read_text(file, limits::kTextBytes), "--script");
+    const std::string option = "--script " + shown(args.script, 200);
+    CKPT_TRY(const File file, open_file(args.script), option);
+    CKPT_TRY(script, read_text(file, limits::kTextBytes), option);
   }
   CKPT_TRY(auto surface, open_offscreen(size), "no picture");
   App app(app_options(args));
