@@ -117,8 +117,10 @@ void add_module(const Session& s, std::int32_t module, Inspected& out) {
   out.facts.push_back({"weight", fmt::format("[{}]", fmt::join(m.shape, ", "))});
   out.facts.push_back({"format", std::string(quant::format_name(stored.format))});
   if (stored.bits > 0) {
-    out.facts.push_back(
-        {"bits", fmt::format("{} in groups of {}", stored.bits, stored.group_size)});
+    std::string bits = fmt::format("{}", stored.bits);
+    if (stored.group_size > 0) bits += fmt::format(" in groups of {}", stored.group_size);
+    if (stored.group_size < 0) bits += ", one scale a row";
+    out.facts.push_back({"bits", bits});
   }
   for (const std::int32_t t : stored.tensor) {
     if (t < 0) continue;

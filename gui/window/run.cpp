@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <thread>
 
 #include "gui/state/actions.h"
+#include "gui/state/remembered.h"
 #include "gui/views/png.h"
 #include "gui/views/script.h"
 #include "gui/window/desktop.h"
@@ -17,15 +19,15 @@
 namespace ckpt::gui {
 namespace {
 
-constexpr PixelSize kDefaultSize{1280, 800};
 /// While something is read frames are made this often; without work and input there are none.
 constexpr double kBusyWait = 1.0 / 60;
 constexpr double kIdleWait = 60;
 
 using Clock = std::chrono::steady_clock;
 
-Result<PixelSize> parse_size_option(const std::string& text) {
-  if (text.empty()) return kDefaultSize;
+/// The size asked for, else `usual`.
+Result<PixelSize> parse_size_option(const std::string& text, PixelSize usual) {
+  if (text.empty()) return usual;
   const std::size_t x = text.find('x');
   const int width = parse_index(text.substr(0, x));
   const int height = x == std::string::npos ? -1 : parse_index(text.substr(x + 1));
@@ -87,7 +89,7 @@ struct Stage {
 Result<std::unique_ptr<Stage>> set_stage(App& app, Surface& surface, const RunArgs& args) {
   CKPT_TRY(auto renderer, make_renderer(surface.finder()), "display");
   auto stage = std::unique_ptr<Stage>(new Stage{app, surface, std::move(renderer), nullptr});
-  app.dark = args.theme != "light";
+  if (!args.theme.empty()) app.dark = args.theme != "light";
   app.encode_png = encode_png;
   stage->screen = std::make_unique<Screen>(
       app, stage->renderer->textures(), ScreenOptions{args.builtin_font, surface.content_scale()});
@@ -141,7 +143,27 @@ Result<void> run_without_window(const RunArgs& args, PixelSize size, Clock::time
   return stage->shoot(args.screenshot);
 }
 
-Result<void> run_with_window(const RunArgs& args, PixelSize size, Clock::time_point begin) {
+/// What an earlier window left behind; nothing of it is needed.
+Remembered recall(const RunArgs& args) {
+  const std::string path = remembered_path();
+  if (args.no_state || path.empty()) return {};
+  const auto file = open_file(path);
+  if (!file) return {};
+  const auto text = read_text(*file, 64 << 10);
+  return text ? from_toml(*text) : Remembered{};
+}
+
+void remember(const RunArgs& args, const App& app, PixelSize size) {
+  const std::string path = remembered_path();
+  if (args.no_state || path.empty()) return;
+  std::error_code ignored;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  // A state that cannot be kept is no reason to fail.
+  (void)write_file(path, to_toml({size, app.dark, app.scale}));
+}
+
+Result<void> run_with_window(const RunArgs& args, const Remembered& was, PixelSize size,
+                             Clock::time_point begin) {
   auto window = open_window(size);
   if (!window) {
     return tl::make_unexpected(Error{
@@ -151,6 +173,8 @@ Result<void> run_with_window(const RunArgs& args, PixelSize size, Clock::time_po
                     window.error().message)});
   }
   App app(app_options(args));
+  app.dark = was.dark;
+  app.scale = was.scale;
   CKPT_TRY(auto stage, set_stage(app, **window, args), "no window");
   (*window)->connect(*stage->screen);
   bool placed = false;
@@ -172,6 +196,7 @@ Result<void> run_with_window(const RunArgs& args, PixelSize size, Clock::time_po
     (*window)->wait(wait);
     if (wait == kIdleWait) still = 0;
   }
+  remember(args, app, (*window)->size());
   return {};
 }
 
@@ -183,14 +208,13 @@ std::string why_no_viewer() {
 
 Result<void> run_viewer(const RunArgs& args) {
   const auto begin = Clock::now();
-  CKPT_TRY(const PixelSize size, parse_size_option(args.size), "gui");
+  const bool window = args.screenshot.empty() && args.script.empty();
+  const Remembered was = window ? recall(args) : Remembered{};
+  CKPT_TRY(const PixelSize size, parse_size_option(args.size, was.size), "gui");
   if (!args.view.empty()) {
     CKPT_TRY([[maybe_unused]] const Canvas canvas, parse_view(args.view), "gui");
   }
-  if (!args.screenshot.empty() || !args.script.empty()) {
-    return run_without_window(args, size, begin);
-  }
-  return run_with_window(args, size, begin);
+  return window ? run_with_window(args, was, size, begin) : run_without_window(args, size, begin);
 }
 
 }  // namespace ckpt::gui

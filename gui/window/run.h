@@ -15,7 +15,7 @@ struct RunArgs {
   std::string screenshot;  ///< PNG to write once all is read; no window is opened
   std::string size;        ///< `WxH`; empty: 1280x800
   std::string script;      ///< file of commands; no window is opened
-  std::string theme = "dark";
+  std::string theme;       ///< `dark`, `light`; empty: as remembered
   bool builtin_font = false;
   bool no_state = false;  ///< neither read nor write the state file
   bool timing = false;    ///< say on standard error when the first frame was shown
