@@ -106,7 +106,7 @@ void draw_shell(Ui& ui, PixelSize size) {
   draw_menu(ui);
   const float below = ImGui::GetTextLineHeightWithSpacing() + 6;
   const float scale = app.scale;
-  const float most = static_cast<float>(size.width) * 0.4F;
+  const float most = static_cast<float>(size.width) * 0.27F;
   ui.list_width = std::clamp(ui.list_width, 80.F, std::max(most / scale, 81.F));
   ui.inspector_width = std::clamp(ui.inspector_width, 80.F, std::max(most / scale, 81.F));
   const float left = std::min(ui.list_width * scale, most);

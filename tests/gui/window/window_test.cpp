@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+
 #include "gui/views/png.h"
 #include "tests/cli/run.h"
 #include "tests/gui/golden_pair.h"
@@ -16,7 +20,81 @@ std::string quoted_models() {
          testing::golden_model("A-causallm-bf16");
 }
 
+/// Whether pictures can be made here at all: without EGL and a software renderer they cannot.
+bool has_renderer() {
+  const auto ran = run_program("gui " + quoted_models() + " --screenshot a.png");
+  if (ran.code != 0) MESSAGE("left out: " << ran.err);
+  return ran.code == 0;
+}
+
+/// Share of pixels of which a channel differs by more than the rounding of two renderers.
+double difference(const Picture& a, const Picture& b) {
+  if (a.size != b.size) return 1;
+  constexpr int kRounding = 24;
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < a.pixels.size(); ++i) {
+    const Rgba& x = a.pixels[i];
+    const Rgba& y = b.pixels[i];
+    const int most = std::max({std::abs(x.r - y.r), std::abs(x.g - y.g), std::abs(x.b - y.b)});
+    if (most > kRounding) ++n;
+  }
+  return static_cast<double>(n) / static_cast<double>(a.pixels.size());
+}
+
 }  // namespace
+
+TEST_CASE("gui: pictures of the views are as they were looked at") {
+  if (!has_renderer()) return;
+  const testing::TempDir dir;
+  dir.write("results.json", results::to_json(testing::golden_results()));
+  const std::string folder = std::string(CKPT_FIXTURES) + "/gui/";
+  const bool write = std::getenv("CKPT_WRITE_PICTURES") != nullptr;
+  std::vector<Picture> seen;
+  for (const std::string view : {"heat_map", "histogram", "experts", "layers"}) {
+    CAPTURE(view);
+    const std::string path = dir.path() + "/" + view + ".png";
+    const auto ran = run_program("gui " + quoted_models() + " " + dir.path() +
+                                 "/results.json --open 'expert 4 2' --view " + view +
+                                 " --font builtin --size 960x560 --screenshot " + path);
+    REQUIRE_MESSAGE(ran.code == 0, ran.err);
+    const std::string bytes = testing::read_all(path);
+    if (write) std::ofstream(folder + view + ".png", std::ios::binary) << bytes;
+    const auto got = decode_png(bytes);
+    const auto want = decode_png(testing::read_all(folder + view + ".png"));
+    REQUIRE(got.has_value());
+    REQUIRE(want.has_value());
+    // A line of text that moves by a pixel is 1 % of such a picture; two renderers agree far
+    // better.
+    CHECK(difference(*got, *want) < 0.005);
+    for (const Picture& other : seen) CHECK(difference(*got, other) > 0.02);
+    seen.push_back(*got);
+  }
+}
+
+TEST_CASE("gui: a window on a virtual display takes keys, and Ctrl+Q ends it") {
+  if (std::system("command -v Xvfb xdotool > /dev/null") != 0) {
+    MESSAGE("left out: Xvfb and xdotool are not installed");
+    return;
+  }
+  const testing::TempDir dir;
+  dir.write("run.sh",
+            "Xvfb -displayfd 3 -screen 0 800x600x24 3> display 2> /dev/null &\n"
+            "server=$!\n"
+            "for i in $(seq 100); do [ -s display ] && break; sleep 0.05; done\n"
+            "export DISPLAY=:$(cat display) XDG_STATE_HOME=$PWD\n"
+            "$1 gui $2 --theme light & program=$!\n"
+            "for i in $(seq 200); do kill -0 $program 2> /dev/null || break\n"
+            "  xdotool key ctrl+q 2> /dev/null; sleep 0.05; done\n"
+            "kill $program 2> /dev/null && echo 'did not end'\n"
+            "wait $program; echo code $?\n"
+            "kill $server\n");
+  const std::string command = "cd " + dir.path() + " && sh run.sh " + CKPT_BINARY + " " +
+                              testing::golden_model("A-causallm-bf16") + " > out 2>&1";
+  CHECK(std::system(command.c_str()) == 0);
+  CHECK(testing::read_all(dir.path() + "/out") == "code 0\n");
+  CHECK(testing::read_all(dir.path() + "/ckpt-check/gui.toml").find("theme = \"light\"") !=
+        std::string::npos);
+}
 
 TEST_CASE("gui: without a display it says how to get a picture, and exits 2") {
   const auto ran = run_program("gui " + quoted_models(), "DISPLAY= WAYLAND_DISPLAY=");
