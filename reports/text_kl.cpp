@@ -60,6 +60,9 @@ std::string worst_layers(const Metrics& m) {
 }
 
 std::string nonfinite(const Metrics& m, const Results& r) {
+  if (m.nonfinite_count == 0 && m.experts.empty() && m.headroom.size() <= 1) {
+    return fmt::format("none in the logits, mode {}", r.how.mode);
+  }
   if (m.nonfinite_count == 0) {
     return fmt::format("none in {}, mode {}", plural(m.layers.size(), "layer"), r.how.mode);
   }

@@ -48,6 +48,7 @@ struct Opened {
     f.mode = forward::mode_name(mode);
     f.layers = layers;
     f.head_sha256 = pipeline::head_digest(*reference).value_or("");
+    f.config_sha256 = pipeline::config_digest(text);
     f.hidden_size = text.hidden_size;
     f.num_hidden_layers = text.num_hidden_layers;
     f.vocab_size = text.vocab_size;

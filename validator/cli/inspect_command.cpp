@@ -106,6 +106,10 @@ int show_pattern(const pipeline::OpenedRepo& o, const GlobalOptions& global,
   if (const auto module = pipeline::find_module(o, args.pattern)) {
     return show_module(o, *module, global, args);
   }
+  if (!args.save.empty() || !args.reference.empty()) {
+    complain("--save and --reference need the whole name of one module");
+    return 2;
+  }
   std::vector<std::uint32_t> tensors = pipeline::find_tensors(o, args.pattern);
   if (tensors.empty()) {
     complain("no tensor and no module of that name; `ckpt-check inspect TARGET '*'` lists all");
@@ -132,6 +136,10 @@ int run_inspect_command(const GlobalOptions& global, const InspectArgs& args) {
   const pipeline::OpenedRepo& o = **opened;
   const bool json = global.format == "json";
   if (!args.pattern.empty()) return show_pattern(o, global, args);
+  if (!args.save.empty() || !args.reference.empty()) {
+    complain("--save and --reference need the name of a module");
+    return 2;
+  }
   if (args.plan.empty()) {
     if (o.config.document == nullptr && o.checkpoint.tensors().empty()) {
       complain("nothing to inspect: no config.json and no safetensors");

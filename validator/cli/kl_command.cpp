@@ -116,6 +116,15 @@ Result<void> prepare_bundle(Common& c) {
                 "with a bundle there is no --attribute, --noise-floor, --journal, --shard or "
                 "--save-bundle: they need the reference's weights");
   }
+  for (const std::string& text : a.gates) {
+    CKPT_TRY(const results::Gate gate, pipeline::parse_gate(text), "--gate");
+    for (const std::string_view part : {"layers.", "experts.", "router."}) {
+      if (!gate.name.starts_with(part)) continue;
+      return fail(ErrorKind::usage, fmt::format("--gate {} needs the reference's weights: a bundle "
+                                                "does not tell it",
+                                                gate.name));
+    }
+  }
   CKPT_TRY(c.bundle, pipeline::Bundle::open(a.reference), "bundle");
   const pipeline::BundleFacts& f = c.bundle->facts();
   const KlArgs plain;
@@ -143,12 +152,27 @@ Result<void> prepare(Common& c) {
     return fail(ErrorKind::usage,
                 "--part goes with --shard, and without --attribute and --noise-floor");
   }
+  std::error_code error;
+  if (!c.args.part.empty() && std::filesystem::exists(c.args.part, error)) {
+    return fail(ErrorKind::usage,
+                fmt::format("--part {}: there is such a file already", shown(c.args.part, 200)));
+  }
+  if (!c.args.save_bundle.empty() && !(c.args.journal.empty() && c.args.resume.empty())) {
+    return fail(ErrorKind::usage,
+                "--save-bundle and --journal do not go together: a resumed run has not seen the "
+                "states of its first half");
+  }
   if (c.args.targets.size() > 1 && !(c.args.part.empty() && c.args.journal.empty() &&
                                      c.args.resume.empty() && c.args.save_bundle.empty())) {
     return fail(ErrorKind::usage,
                 "--part, --journal, --resume and --save-bundle take one TARGET at a time");
   }
   if (pipeline::Bundle::is_one(c.args.reference)) return prepare_bundle(c);
+  if (std::filesystem::is_regular_file(c.args.reference, error) &&
+      !c.args.reference.ends_with(".safetensors") && !c.args.reference.ends_with(".json")) {
+    return fail(ErrorKind::format, fmt::format("{} is neither a checkpoint nor a whole bundle",
+                                               shown(c.args.reference, 200)));
+  }
   CKPT_TRY(c.reference, pipeline::open_target(c.args.reference), "reference");
   // Ids from a file are all used unless --tokens was given; a text is cut to the default.
   const bool given = c.args.tokens != KlArgs{}.tokens;
@@ -234,6 +258,11 @@ class KlRun {
       r_.notes.push_back(fmt::format("the text has {} tokens, fewer than the {} asked for",
                                      with_commas(tokens.total), with_commas(args_.tokens)));
     }
+    if (c_.bundle) {
+      r_.notes.push_back(
+          "with a bundle, NaN, Inf and range are looked at in the logits only, and "
+          "there are no local errors and no routing");
+    }
     if (c_.shard.count > 1) {
       r_.notes.push_back(fmt::format("shard {} of {}: numbers of a part of the text",
                                      c_.shard.index, c_.shard.count));
@@ -298,6 +327,7 @@ class KlRun {
     f.text = r_.how.text;
     f.text_sha256 = r_.how.text_sha256;
     const config::TextConfig& text = run.reference.config.text;
+    f.config_sha256 = pipeline::config_digest(text);
     f.hidden_size = text.hidden_size;
     f.num_hidden_layers = text.num_hidden_layers;
     f.vocab_size = text.vocab_size;

@@ -27,9 +27,10 @@ CLI::App* add_kl_command(CLI::App& app, KlArgs& args) {
   kl->add_option("--token-ids", args.token_ids,
                  "Token ids instead of text: .json (list of lists) or .npy [sequences, length]");
   kl->add_option("--tokens", args.tokens, "Tokens to evaluate; 0: the whole text")
+      ->check(CLI::Range(0.0, 1e15))
       ->envname("CKPT_CHECK_TOKENS");
   kl->add_option("--context", args.context, "Tokens per sequence")->check(CLI::Range(2U, 1U << 20));
-  kl->add_option("--seed", args.seed, "Seed of the bootstrap");
+  kl->add_option("--seed", args.seed, "Seed of the bootstrap")->check(CLI::Range(0.0, 1e15));
   kl->add_option("--mode", args.mode,
                  "fp32: exact; bf16: rounded as served; fp16: shows where float16 overflows")
       ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
@@ -57,7 +58,8 @@ CLI::App* add_kl_command(CLI::App& app, KlArgs& args) {
                  "Folder for the state of the run; goes on when it holds one of the same run");
   kl->add_option("--resume", args.resume, "As --journal, and an error when there is no state");
   kl->add_option("--journal-interval", args.journal_interval,
-                 "Seconds between two states; 0: after every layer");
+                 "Seconds between two states; 0: after every layer")
+      ->check(CLI::Range(0.0, 1e9));
   kl->add_option("--shard", args.shard, "I/N: only the I-th of N parts of the sequences");
   kl->add_option("--part", args.part, "With --shard: write what `merge` needs to this file");
   kl->add_option("--gate", args.gates, "Fail unless it holds, e.g. 'kl.mean<=0.014'; repeatable");

@@ -148,7 +148,9 @@ Result<Plan> make_plan(const Pair& pair, const config::TextConfig& config,
   for (const Plan::Pass& pass : plan.passes) most = std::max(most, pass.tokens);
 
   // At the head the layers' memory is free; two states of the pass remain.
-  const std::uint64_t kept = kFixed + plan.read_ahead_bytes + state_bytes(most) / 4;
+  const std::uint64_t kept =
+      kFixed + plan.read_ahead_bytes +
+      bytes_of_floats(most * (2 + 2 * static_cast<std::int64_t>(variants)), config.hidden_size);
   const std::uint64_t room = budget > kept ? budget - kept : 0;
   plan.head_resident = sizes.head <= room / 2;
   const std::uint64_t logits_room = plan.head_resident ? room - sizes.head : room / 2;

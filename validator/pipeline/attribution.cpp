@@ -79,6 +79,7 @@ class AttributionRun {
   static void sum_up(double kl, Attribution& a) {
     std::vector<Cost> layers, classes;
     for (const Cost& c : a.costs) (c.kind == "layer" ? layers : classes).push_back(c);
+    if (kl == 0) return;  // nothing to share out
     if (!layers.empty()) a.layer_additivity = metrics::additivity(kl, layers);
     if (!classes.empty()) a.class_additivity = metrics::additivity(kl, classes);
   }
@@ -163,6 +164,8 @@ class AttributionRun {
     }
     std::vector<metrics::Candidate> out;
     for (const auto& [key, bytes] : extra) {
+      // Norms are no part of a quantization config, so nobody can promote them.
+      if (key.second == ModuleClass::norm) continue;
       if (bytes > 0) out.push_back({key.first, key.second, static_cast<std::uint64_t>(bytes)});
     }
     return out;

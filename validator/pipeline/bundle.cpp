@@ -29,12 +29,12 @@ Dtype states_dtype(const BundleFacts& facts) {
 std::string facts_json(const BundleFacts& f) {
   return fmt::format(
       R"({{"version":{},"reference":{},"mode":{},"backend":{},"exact_router":{},"layers":{},)"
-      R"("head_sha256":{},"text":{},"text_sha256":{},"hidden_size":{},"num_hidden_layers":{},)"
+      R"("head_sha256":{},"config_sha256":{},"text":{},"text_sha256":{},"hidden_size":{},"num_hidden_layers":{},)"
       R"("vocab_size":{},"lengths":[{}]}})",
       json::quoted(f.version), json::quoted(f.reference), json::quoted(f.mode),
       json::quoted(f.backend), f.exact_router, f.layers, json::quoted(f.head_sha256),
-      json::quoted(f.text), json::quoted(f.text_sha256), f.hidden_size, f.num_hidden_layers,
-      f.vocab_size, fmt::join(f.lengths, ","));
+      json::quoted(f.config_sha256), json::quoted(f.text), json::quoted(f.text_sha256),
+      f.hidden_size, f.num_hidden_layers, f.vocab_size, fmt::join(f.lengths, ","));
 }
 
 Result<BundleFacts> read_facts(std::string text) {
@@ -51,6 +51,7 @@ Result<BundleFacts> read_facts(std::string text) {
   f.exact_router = root.find("exact_router").boolean().value_or(true);
   f.layers = root.find("layers").boolean().value_or(false);
   f.head_sha256 = words("head_sha256");
+  f.config_sha256 = words("config_sha256");
   f.text = shown(words("text"), 200);
   f.text_sha256 = words("text_sha256");
   f.hidden_size = root.find("hidden_size").integer().value_or(0);
@@ -96,6 +97,11 @@ Result<void> fits(const BundleFacts& b, const OpenedRepo& candidate) {
                             "differ, write it anew",
                             shown(b.version, 20), CKPT_VERSION));
   }
+  if (b.config_sha256 != config_digest(t)) {
+    return fail(ErrorKind::usage,
+                "the bundle does not fit: heads, experts, layer types, rotary "
+                "embedding or norm differ between the configs");
+  }
   CKPT_TRY(const std::string head, head_digest(candidate), "candidate");
   if (head == b.head_sha256) return {};
   return fail(ErrorKind::usage,
@@ -104,6 +110,20 @@ Result<void> fits(const BundleFacts& b, const OpenedRepo& candidate) {
 }
 
 }  // namespace
+
+std::string config_digest(const config::TextConfig& t) {
+  std::string text;
+  for (const config::LayerType type : t.layer_types) {
+    text += type == config::LayerType::full_attention ? 'f' : 'l';
+  }
+  text += fmt::format(" {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", t.num_attention_heads,
+                      t.num_key_value_heads, t.head_dim, t.linear_num_key_heads,
+                      t.linear_num_value_heads, t.linear_key_head_dim, t.linear_value_head_dim,
+                      t.linear_conv_kernel_dim, t.moe, t.num_experts, t.num_experts_per_tok,
+                      t.rms_norm_eps, t.rope.theta, t.rope.partial_rotary_factor, t.rope.type,
+                      t.rope.factor, t.rope.original_max_position);
+  return results::sha256_hex(text);
+}
 
 Result<std::string> head_digest(const OpenedRepo& repo) {
   const weights::Model model(repo.checkpoint, repo.config, *repo.blueprint, repo.stored);

@@ -23,6 +23,7 @@ struct BundleFacts {
   bool exact_router = true;
   bool layers = false;  ///< the residuals after every layer are there too
   std::string head_sha256;
+  std::string config_sha256;  ///< of the fields that decide the computation
   std::string text;
   std::string text_sha256;
   std::int64_t hidden_size = 0;
@@ -30,6 +31,9 @@ struct BundleFacts {
   std::int64_t vocab_size = 0;
   std::vector<std::uint64_t> lengths;  ///< tokens of each sequence
 };
+
+/// SHA-256 over the fields of a config that decide the computation, sizes of the weights aside.
+[[nodiscard]] std::string config_digest(const config::TextConfig& config);
 
 /// SHA-256 over the stored bytes of a model's head, block by block. Errors: those of the weights.
 [[nodiscard]] Result<std::string> head_digest(const OpenedRepo& repo);

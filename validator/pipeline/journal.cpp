@@ -36,12 +36,33 @@ std::vector<std::pair<std::string, Rows>> kept_states(const StateView& s) {
   return out;
 }
 
+/// Digests of blocks spread evenly over every weight file: requantized weights of the same shapes
+/// differ in them, and no run needs to read everything twice.
+void add_samples(std::string& text, const OpenedRepo& repo) {
+  constexpr std::uint64_t kBlocks = 64;
+  constexpr std::uint64_t kBytes = 4096;
+  for (const container::Shard& shard : repo.checkpoint.shards()) {
+    const auto file = repo.repo.open_file(shard.name);
+    if (!file) continue;
+    std::string blocks;
+    std::string block;
+    for (std::uint64_t i = 0; i < kBlocks; ++i) {
+      const std::uint64_t at = file->size() / kBlocks * i;
+      block.resize(std::min(kBytes, file->size() - at));
+      if (!file->read(at, std::as_writable_bytes(std::span(block)))) break;
+      blocks += block;
+    }
+    text += results::sha256_hex(blocks) + "\n";
+  }
+}
+
 void add_repo(std::string& text, const OpenedRepo& repo) {
   for (const repo::Entry& e : repo.repo.entries()) text += fmt::format("{} {}\n", e.name, e.bytes);
   if (const auto config = repo.repo.open_file("config.json")) {
     constexpr std::uint64_t kMost = 64ULL << 20;
     text += read_text(*config, kMost).value_or("");
   }
+  add_samples(text, repo);
   for (const container::Tensor& t : repo.checkpoint.tensors()) {
     text +=
         fmt::format("{} {} {} {}\n", t.name, dtype_name(t.dtype), fmt::join(t.shape, ","), t.begin);
@@ -98,6 +119,9 @@ Result<void> FileJournal::read_start() {
   std::memcpy(&header, run.data() + key_.size(), sizeof(header));
   CKPT_TRY(const std::string record, file.bytes("record"), "state");
   CKPT_TRY(record_, metrics::Record::load(record), "state");
+  if (header.pass < 0 || header.layer < 0) {
+    return fail(ErrorKind::format, "the journal's header is damaged");
+  }
   start_ = Place{header.pass, header.layer};
   return {};
 }

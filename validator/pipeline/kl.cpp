@@ -143,13 +143,17 @@ results::NoiseFloor take_noise_floor(metrics::Record& record) {
 }
 
 Result<std::unique_ptr<FileJournal>> open_journal(const KlArgs& args, const std::string& key,
-                                                  metrics::Record& record) {
+                                                  std::size_t passes, metrics::Record& record) {
   std::unique_ptr<FileJournal> journal;
   if (args.journal.empty()) return journal;
   CKPT_TRY(journal, FileJournal::open(args.journal, key, record, args.journal_interval), "journal");
   const auto start = journal->start();
   if (!start && args.must_resume) {
     return fail(ErrorKind::not_found, "there is no state to resume in the folder");
+  }
+  if (start && (static_cast<std::size_t>(start->pass) > passes ||
+                start->layer > args.reference.config.text.num_hidden_layers)) {
+    return fail(ErrorKind::format, "the journal names a place beyond the run: remove it");
   }
   if (start && args.note) {
     args.note(
@@ -184,7 +188,8 @@ Result<KlOutcome> run_kl(const KlArgs& given) {
   }
   metrics::Record record;
   for (const auto& sequence : args.sequences) record.lengths.push_back(sequence.size());
-  CKPT_TRY(const auto journal, open_journal(args, run_key(args, plan.text(), ops->name()), record),
+  CKPT_TRY(const auto journal,
+           open_journal(args, run_key(args, plan.text(), ops->name()), plan.passes.size(), record),
            "journal");
   metrics::Collector collector(record, args.observer);
   CKPT_TRY_VOID(forward::run_forward({.pair = pair,

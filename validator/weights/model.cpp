@@ -242,9 +242,19 @@ Result<Parameter> Model::load_packed(std::uint32_t module) const {
   }
   const Tensor* g_idx = tensor(module, Member::g_idx);
   if (g_idx == nullptr) g_idx = tensor(module, Member::weight_g_idx);
-  if (g_idx == nullptr || g_idx->dtype != Dtype::i32 || g_idx->bytes() != 4 * p.layout.k) return p;
-  p.g_idx.resize(g_idx->bytes());
-  CKPT_TRY_VOID(checkpoint_->read(*g_idx, 0, p.g_idx), m.name);
+  if (g_idx == nullptr) return p;
+  const bool stacked = s.spelling == Spelling::stacked && g_idx->shape.size() == 2;
+  const std::uint64_t slices = stacked ? g_idx->shape[0] : 1;
+  const std::uint64_t bytes = 4 * p.layout.k;
+  if (g_idx->dtype != Dtype::i32 || g_idx->bytes() != slices * bytes ||
+      (stacked && static_cast<std::uint64_t>(m.expert) >= slices)) {
+    return fail(ErrorKind::format,
+                fmt::format("{}: g_idx is {} {}, I32 [{}] expected", m.name,
+                            dtype_name(g_idx->dtype), shape_text(g_idx->shape), p.layout.k));
+  }
+  p.g_idx.resize(bytes);
+  const std::uint64_t first = stacked ? static_cast<std::uint64_t>(m.expert) * bytes : 0;
+  CKPT_TRY_VOID(checkpoint_->read(*g_idx, first, p.g_idx), m.name);
   if (trivial(p.g_idx, p.layout.group_size) || unused(p.g_idx)) p.g_idx.clear();
   return p;
 }

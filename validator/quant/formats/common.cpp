@@ -56,6 +56,12 @@ Result<void> set_scale_grid(const PackedModule& p, Member member, Layout& l) {
     l.group_size = columns == 1 ? l.k : block_columns(l.k, columns, p.quant);
   }
   if (l.rows_per_scale == 0 || l.group_size == 0) return refuse();
+  // A grid over the joined rows and two grids one after the other look the same then.
+  if (p.stored.joined && l.rows_per_scale > 1 && rows > 1 && l.n % l.rows_per_scale != 0) {
+    return fail(ErrorKind::unsupported,
+                fmt::format("{}: {} joined rows do not end on a block of {}", p.module.name, l.n,
+                            l.rows_per_scale));
+  }
   return {};
 }
 
