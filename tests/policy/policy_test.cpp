@@ -98,12 +98,12 @@ TEST_CASE("what a configuration may not say is refused with its place and the ne
             .find("no rule") != std::string::npos);
 }
 
-TEST_CASE("the example of the README is a configuration") {
-  const std::string readme = testing::read_all(std::string(CKPT_SOURCE) + "/README.md");
-  const std::size_t begin = readme.find("```toml\n");
+TEST_CASE("the example of the guide is a configuration") {
+  const std::string guide = testing::read_all(std::string(CKPT_SOURCE) + "/docs/gate-in-ci.md");
+  const std::size_t begin = guide.find("```toml\n");
   REQUIRE(begin != std::string::npos);
-  const std::size_t end = readme.find("\n```", begin);
-  const auto s = read(readme.substr(begin + 8, end - begin - 8));
+  const std::size_t end = guide.find("\n```", begin);
+  const auto s = read(guide.substr(begin + 8, end - begin - 8));
   REQUIRE_MESSAGE(s.has_value(), s.error().message);
   CHECK(s->waivers.size() == 1);
 }

@@ -55,7 +55,7 @@ TEST_CASE("gui: pictures of the views are as they were looked at") {
     const std::string path = dir.path() + "/" + view + ".png";
     const auto ran = run_program("gui " + quoted_models() + " " + dir.path() +
                                  "/results.json --open 'expert 4 2' --view " + view +
-                                 " --font builtin --size 960x560 --screenshot " + path);
+                                 " --no-state --font builtin --size 960x560 --screenshot " + path);
     REQUIRE_MESSAGE(ran.code == 0, ran.err);
     const std::string bytes = testing::read_all(path);
     if (write) std::ofstream(folder + view + ".png", std::ios::binary) << bytes;
