@@ -10,6 +10,7 @@
 #include "reports/figures.h"
 #include "reports/png.h"
 #include "reports/words.h"
+#include "validator/base/viridis.h"
 
 namespace ckpt::reports {
 namespace {
@@ -20,26 +21,15 @@ using results::Metrics;
 constexpr std::size_t kCells = 4'000'000;
 constexpr double kQuantile = 0.999;
 
-/// Anchors of viridis (matplotlib 3, CC0), which stays ordered in grey and for colour-blind eyes.
-constexpr std::array<Color, 9> kAnchors{{{68, 1, 84},
-                                         {71, 44, 122},
-                                         {59, 81, 139},
-                                         {44, 113, 142},
-                                         {33, 144, 141},
-                                         {39, 173, 129},
-                                         {92, 200, 99},
-                                         {170, 220, 50},
-                                         {253, 231, 37}}};
-
 /// `share` from 0 to 1.
 Color color_at(double share) {
-  const double at = std::clamp(share, 0.0, 1.0) * static_cast<double>(kAnchors.size() - 1);
-  const auto i = std::min(static_cast<std::size_t>(at), kAnchors.size() - 2);
+  const double at = std::clamp(share, 0.0, 1.0) * static_cast<double>(kViridis.size() - 1);
+  const auto i = std::min(static_cast<std::size_t>(at), kViridis.size() - 2);
   const double part = at - static_cast<double>(i);
   Color c{};
   for (std::size_t k = 0; k < 3; ++k) {
     c[k] = static_cast<std::uint8_t>(
-        std::lround(kAnchors[i][k] * (1 - part) + kAnchors[i + 1][k] * part));
+        std::lround(kViridis[i][k] * (1 - part) + kViridis[i + 1][k] * part));
   }
   return c;
 }

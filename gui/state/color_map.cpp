@@ -4,20 +4,12 @@
 #include <cmath>
 #include <span>
 
+#include "validator/base/viridis.h"
+
 namespace ckpt::gui {
 namespace {
 
-using Stop = std::array<float, 3>;
-// matplotlib's viridis at nine even steps.
-constexpr std::array<Stop, 9> kViridis{{{68, 1, 84},
-                                        {71, 44, 122},
-                                        {59, 81, 139},
-                                        {44, 113, 142},
-                                        {33, 144, 141},
-                                        {39, 173, 129},
-                                        {92, 200, 99},
-                                        {170, 220, 50},
-                                        {253, 231, 37}}};
+using Stop = std::array<std::uint8_t, 3>;
 constexpr std::array<Stop, 5> kDiverging{
     {{33, 102, 172}, {146, 197, 222}, {247, 247, 247}, {244, 165, 130}, {178, 24, 43}}};
 constexpr std::array<Stop, 2> kGray{{{0, 0, 0}, {255, 255, 255}}};
@@ -30,7 +22,8 @@ Rgba mix(std::span<const Stop> stops, float position) {
   const auto i = std::min(static_cast<std::size_t>(at), stops.size() - 2);
   const float t = at - static_cast<float>(i);
   const auto part = [&](std::size_t c) {
-    return static_cast<std::uint8_t>(std::lround(stops[i][c] * (1 - t) + stops[i + 1][c] * t));
+    return static_cast<std::uint8_t>(std::lround(static_cast<float>(stops[i][c]) * (1 - t) +
+                                                 static_cast<float>(stops[i + 1][c]) * t));
   };
   return {part(0), part(1), part(2), 255};
 }
