@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <climits>
 
 #include "kernels/cuda/plugin.h"
@@ -22,6 +23,11 @@ std::string program_folder() {
   return whole.substr(0, whole.rfind('/') + 1);
 }
 
+// Never closed: the CUDA runtime does not survive being unloaded.
+void* open_plugin(const std::string& path) {
+  return ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+}
+
 }  // namespace
 
 std::string cuda_plugin() {
@@ -34,11 +40,53 @@ std::string cuda_plugin() {
   return {};
 }
 
+Result<Backend> parse_backend(std::string_view text) {
+  if (text == "auto" || text == "cpu") return Backend{};
+  if (text == "cuda") return Backend{.cuda = true};
+  constexpr std::string_view kPrefix = "cuda:";
+  Backend backend{.cuda = true};
+  if (text.starts_with(kPrefix)) {
+    const std::string_view number = text.substr(kPrefix.size());
+    const char* end = number.data() + number.size();
+    const auto [at, error] = std::from_chars(number.data(), end, backend.device);
+    if (error == std::errc{} && at == end && backend.device >= 0) return backend;
+  }
+  return fail(ErrorKind::usage, "a backend is auto, cpu, cuda or cuda:N");
+}
+
+Result<std::unique_ptr<Ops>> open_backend(const Backend& backend, ThreadPool& pool,
+                                          std::uint64_t memory) {
+  if (!backend.cuda) return make_cpu_ops(pool);
+  const std::string path = cuda_plugin();
+  if (path.empty()) {
+    return fail(ErrorKind::device,
+                "there is no CUDA plugin (libckpt_cuda.so) beside the program or in "
+                "../lib/ckpt-check: build where the CUDA toolkit is, or use --backend cpu");
+  }
+  return open_cuda(path, backend.device, memory);
+}
+
+Result<std::unique_ptr<Ops>> open_cuda(const std::string& path, int device, std::uint64_t memory) {
+  void* plugin = open_plugin(path);
+  if (plugin == nullptr) return fail(ErrorKind::device, "the CUDA plugin cannot be opened");
+  const auto* interface = static_cast<const char* const*>(::dlsym(plugin, "ckpt_cuda_interface"));
+  const auto open = reinterpret_cast<CkptCudaOpen>(::dlsym(plugin, "ckpt_cuda_open"));
+  if (interface == nullptr || open == nullptr ||
+      std::string_view(*interface) != CKPT_CUDA_INTERFACE) {
+    return fail(ErrorKind::device, "the CUDA plugin is of another version of the program");
+  }
+  Ops* ops = nullptr;
+  std::array<char, 512> why{};
+  if (open(device, memory, &ops, why.data(), static_cast<int>(why.size())) != 0) {
+    return fail(ErrorKind::device, std::string(why.data()));
+  }
+  return std::unique_ptr<Ops>(ops);
+}
+
 std::vector<Device> cuda_devices() {
   const std::string path = cuda_plugin();
   if (path.empty()) return {};
-  // Never closed: the CUDA runtime does not survive being unloaded.
-  void* plugin = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* plugin = open_plugin(path);
   if (plugin == nullptr) return {};
   using Query = int (*)(CkptCudaDevice*, int);
   const auto query = reinterpret_cast<Query>(::dlsym(plugin, "ckpt_cuda_devices"));

@@ -1,8 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "kernels/ops.h"
 
 namespace ckpt::kernels {
 
@@ -17,6 +21,25 @@ struct Device {
 /// The CUDA plugin (`libckpt_cuda.so`): beside the program, else in `../lib/ckpt-check` seen from
 /// there, where an installation puts it. Empty when it is in neither.
 [[nodiscard]] std::string cuda_plugin();
+
+/// What computes: the processor, or the CUDA device of this number.
+struct Backend {
+  bool cuda = false;
+  int device = 0;
+};
+
+/// `cpu`, `cuda`, `cuda:1`. `auto` is the processor, as long as the CUDA backend's figures are
+/// unmeasured. Errors: usage.
+[[nodiscard]] Result<Backend> parse_backend(std::string_view text);
+
+/// The backend's ops, over `pool` on the processor; at most `memory` bytes of a device, 0 for
+/// nearly all that is free. Errors: device (no plugin, driver or device: says which), unsupported.
+[[nodiscard]] Result<std::unique_ptr<Ops>> open_backend(const Backend& backend, ThreadPool& pool,
+                                                        std::uint64_t memory);
+
+/// The CUDA ops of the plugin at `plugin`. Errors: as open_backend().
+[[nodiscard]] Result<std::unique_ptr<Ops>> open_cuda(const std::string& plugin, int device,
+                                                     std::uint64_t memory);
 
 /// CUDA devices as the plugin sees them. Empty without the plugin, a driver or a device: each of
 /// the three is an ordinary machine.

@@ -185,13 +185,7 @@ std::vector<Task> make_tasks(const AttentionArgs& args) {
 
 Result<void> CpuOps::attention(const AttentionArgs& args) {
   const Heads& q = args.q;
-  const Heads& k = args.k;
-  const bool fits = k.heads > 0 && q.heads % k.heads == 0 && k.dim == q.dim && q.dim > 0 &&
-                    args.v.dim == q.dim && args.o.dim == q.dim && args.o.heads == q.heads &&
-                    args.v.heads == k.heads && k.tokens == q.tokens && args.v.tokens == q.tokens &&
-                    args.o.tokens == q.tokens && !args.starts.empty() && args.starts.front() == 0 &&
-                    args.starts.back() == q.tokens;
-  if (!fits) return bad_extents("attention");
+  if (!fits(args)) return bad_extents("attention");
   const std::vector<Task> tasks = make_tasks(args);
   std::atomic<bool> ok = true;
   pool_.parallel_for(tasks.size(), [&](std::size_t i) {

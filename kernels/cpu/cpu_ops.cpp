@@ -22,10 +22,6 @@ Scratch make_scratch(std::int64_t floats) {
   return Scratch(static_cast<float*>(::operator new[](bytes, std::align_val_t{64}, std::nothrow)));
 }
 
-tl::unexpected<Error> bad_extents(std::string_view op) {
-  return fail(ErrorKind::internal, fmt::format("{}: extents do not fit", op));
-}
-
 tl::unexpected<Error> no_memory(std::string_view op, std::int64_t floats) {
   return fail(ErrorKind::memory, fmt::format("{}: no memory for {} MB", op, floats / 250'000));
 }
@@ -106,7 +102,7 @@ Result<void> CpuOps::scatter_add(const Rows& from, std::span<const float> weight
 }
 
 Result<void> CpuOps::add(const Rows& x, const Rows& y, Rounding rounding) {
-  if (x.rows != y.rows || x.cols != y.cols) return bad_extents("add");
+  if (!fits(x, y)) return bad_extents("add");
   over_rows(x.rows, x.cols, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       level_.add(x.data + t * x.stride, y.data + t * y.stride, x.cols, rounding);
@@ -116,7 +112,7 @@ Result<void> CpuOps::add(const Rows& x, const Rows& y, Rounding rounding) {
 }
 
 Result<void> CpuOps::subtract(const Rows& x, const Rows& y) {
-  if (x.rows != y.rows || x.cols != y.cols) return bad_extents("subtract");
+  if (!fits(x, y)) return bad_extents("subtract");
   over_rows(x.rows, x.cols, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       level_.subtract(x.data + t * x.stride, y.data + t * y.stride, x.cols);
@@ -128,7 +124,7 @@ Result<void> CpuOps::subtract(const Rows& x, const Rows& y) {
 Result<void> CpuOps::row_squares(const Rows& x, const Rows& y, std::span<double> out) {
   const bool pair = y.data != nullptr;
   if (static_cast<std::int64_t>(out.size()) != x.rows) return bad_extents("row_squares");
-  if (pair && (x.rows != y.rows || x.cols != y.cols)) return bad_extents("row_squares");
+  if (pair && !fits(x, y)) return bad_extents("row_squares");
   over_rows(x.rows, x.cols, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       out[static_cast<std::size_t>(t)] = level_.squared_distance(
@@ -160,13 +156,7 @@ Result<void> CpuOps::divergence(const DivergenceArgs& args) {
   const Rows& z = args.reference;
   const Rows& w = args.candidate;
   const auto rows = static_cast<std::size_t>(z.rows);
-  if (w.rows != z.rows || w.cols != z.cols || args.labels.size() != rows ||
-      args.out.size() != rows || z.cols == 0) {
-    return bad_extents("divergence");
-  }
-  for (const std::int64_t label : args.labels) {
-    if (label >= z.cols) return bad_extents("divergence");
-  }
+  if (!fits(args)) return bad_extents("divergence");
   pool_.parallel_for(rows, [&](std::size_t i) {
     const auto row = static_cast<std::int64_t>(i);
     level_.divergence(z.data + row * z.stride, w.data + row * w.stride, z.cols, args.labels[i],

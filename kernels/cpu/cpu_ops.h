@@ -4,7 +4,7 @@
 
 #include "kernels/cpu/bf16.h"
 #include "kernels/cpu/level.h"
-#include "kernels/ops.h"
+#include "kernels/extents.h"
 
 namespace ckpt::kernels::cpu {
 
@@ -115,7 +115,6 @@ class CpuOps final : public Ops {
 };
 
 /// A failed precondition of an op.
-[[nodiscard]] tl::unexpected<Error> bad_extents(std::string_view op);
 [[nodiscard]] tl::unexpected<Error> no_memory(std::string_view op, std::int64_t floats);
 
 }  // namespace ckpt::kernels::cpu

@@ -259,17 +259,8 @@ void Scan::run(std::int64_t begin, std::int64_t end) {
 
 Result<void> CpuOps::delta_rule(const DeltaRuleArgs& args) {
   const std::int64_t heads = args.v.heads;
-  const std::int64_t tokens = args.v.tokens;
   const auto count = static_cast<std::size_t>(heads);
-  const bool fits = args.k.heads > 0 && heads % args.k.heads == 0 && args.q.heads == args.k.heads &&
-                    args.q.dim == args.k.dim && args.k.dim > 0 && args.v.dim > 0 &&
-                    args.o.dim == args.v.dim && args.o.heads == heads && args.q.tokens == tokens &&
-                    args.k.tokens == tokens && args.o.tokens == tokens && args.a.rows == tokens &&
-                    args.b.rows == tokens && args.a.cols == heads && args.b.cols == heads &&
-                    args.a_log.size() == count && args.dt_bias.size() == count &&
-                    !args.starts.empty() && args.starts.front() == 0 &&
-                    args.starts.back() == tokens;
-  if (!fits) return bad_extents("delta_rule");
+  if (!fits(args)) return bad_extents("delta_rule");
   std::atomic<bool> ok = true;
   const std::size_t sequences = args.starts.size() - 1;
   pool_.parallel_for(sequences * count, [&](std::size_t i) {

@@ -8,10 +8,6 @@ namespace ckpt::kernels::cpu {
 
 namespace {
 
-bool same_extents(const Heads& a, const Heads& b) {
-  return a.tokens == b.tokens && a.heads == b.heads && a.dim == b.dim;
-}
-
 float* head_at(const Heads& x, std::int64_t token, std::int64_t head) {
   return x.data + token * x.token_stride + head * x.head_stride;
 }
@@ -21,19 +17,11 @@ float round_one(float x, Rounding rounding, const Level& level) {
   return x;
 }
 
-// `starts` must rise from 0 to the row count.
-bool good_starts(std::span<const std::int64_t> starts, std::int64_t rows) {
-  return !starts.empty() && starts.front() == 0 && starts.back() == rows &&
-         std::is_sorted(starts.begin(), starts.end());
-}
-
 }  // namespace
 
 Result<void> CpuOps::rms_norm(const NormArgs& args) {
   const Heads& x = args.x;
-  if (!same_extents(x, args.y) || static_cast<std::int64_t>(args.weight.size()) != x.dim) {
-    return bad_extents("rms_norm");
-  }
+  if (!fits(args)) return bad_extents("rms_norm");
   over_rows(x.tokens, x.heads * x.dim, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       for (std::int64_t h = 0; h < x.heads; ++h) {
@@ -47,9 +35,7 @@ Result<void> CpuOps::rms_norm(const NormArgs& args) {
 
 Result<void> CpuOps::gated_norm(const GatedNormArgs& args) {
   const Heads& x = args.x;
-  if (!same_extents(x, args.z) || static_cast<std::int64_t>(args.weight.size()) != x.dim) {
-    return bad_extents("gated_norm");
-  }
+  if (!fits(args)) return bad_extents("gated_norm");
   over_rows(x.tokens, x.heads * x.dim, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       for (std::int64_t h = 0; h < x.heads; ++h) {
@@ -63,7 +49,7 @@ Result<void> CpuOps::gated_norm(const GatedNormArgs& args) {
 
 Result<void> CpuOps::sigmoid_gate(const GateArgs& args) {
   const Heads& x = args.x;
-  if (!same_extents(x, args.gate)) return bad_extents("sigmoid_gate");
+  if (!fits(args)) return bad_extents("sigmoid_gate");
   over_rows(x.tokens, x.heads * x.dim, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       for (std::int64_t h = 0; h < x.heads; ++h) {
@@ -84,7 +70,7 @@ Result<void> CpuOps::silu(const Rows& x, Rounding rounding) {
 }
 
 Result<void> CpuOps::silu_mul(const Rows& gate, const Rows& up, Rounding r) {
-  if (gate.rows != up.rows || gate.cols != up.cols) return bad_extents("silu_mul");
+  if (!fits(gate, up)) return bad_extents("silu_mul");
   over_rows(gate.rows, gate.cols, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       level_.silu_mul(gate.data + t * gate.stride, up.data + t * up.stride, gate.cols, r);
@@ -96,10 +82,7 @@ Result<void> CpuOps::silu_mul(const Rows& gate, const Rows& up, Rounding r) {
 Result<void> CpuOps::moe_combine(const MoeCombineArgs& args) {
   const Rows& routed = args.routed;
   const Rows& shared = args.shared;
-  if (shared.rows != routed.rows || shared.cols != routed.cols ||
-      args.shared_gate.rows != routed.rows || args.shared_gate.cols != 1) {
-    return bad_extents("moe_combine");
-  }
+  if (!fits(args)) return bad_extents("moe_combine");
   over_rows(routed.rows, routed.cols, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       float one = 1;  // becomes rd(sigmoid(gate))
@@ -117,13 +100,10 @@ Result<void> CpuOps::moe_combine(const MoeCombineArgs& args) {
 Result<void> CpuOps::rope(const RopeArgs& args) {
   const Heads& x = args.x;
   const std::int64_t half = args.cos.cols;
-  if (args.sin.cols != half || 2 * half > x.dim || !good_starts(args.starts, x.tokens)) {
-    return bad_extents("rope");
-  }
+  if (!fits(args)) return bad_extents("rope");
   for (std::size_t s = 0; s + 1 < args.starts.size(); ++s) {
     const std::int64_t first = args.starts[s];
     const std::int64_t length = args.starts[s + 1] - first;
-    if (length > args.cos.rows || length > args.sin.rows) return bad_extents("rope");
     over_rows(length, x.heads * x.dim, [&](std::int64_t begin, std::int64_t end) {
       const auto rd = [&](float v) { return round_one(v, args.rounding, level_); };
       for (std::int64_t t = begin; t < end; ++t) {
@@ -148,10 +128,7 @@ Result<void> CpuOps::conv(const ConvArgs& args) {
   const Rows& x = args.x;
   const std::int64_t channels = x.cols;
   const auto size = static_cast<std::int64_t>(args.weight.size());
-  if (args.y.rows != x.rows || args.y.cols != channels || channels == 0 || size % channels != 0 ||
-      size == 0 || !good_starts(args.starts, x.rows)) {
-    return bad_extents("conv");
-  }
+  if (!fits(args)) return bad_extents("conv");
   const std::int64_t width = size / channels;
   const Scratch taps = make_scratch(size);  // [W, C]
   if (taps == nullptr) return no_memory("conv", size);

@@ -6,7 +6,6 @@
 #include <bit>
 
 #include "kernels/cpu/cpu_ops.h"
-#include "validator/base/bits.h"
 
 namespace ckpt::kernels::cpu {
 
@@ -179,59 +178,16 @@ bool weights_are_bf16(const GemmArgs& args) {
   });
 }
 
-// Widths that an element can have.
-bool width_fits(const PackedLayout& p) {
-  if (p.element == Element::code) return p.bits >= 1 && p.bits <= 8;
-  return p.bits == (p.element == Element::e2m1 ? 4U : 8U);
-}
-
-// Bytes that the words, zeros and scales of a packed view must have at least.
-bool packed_sizes_fit(const MatrixView& v) {
-  const PackedLayout& p = v.packed;
-  if (!width_fits(p) || p.groups < 1 || p.group_size < 1 || p.rows_per_scale < 1) return false;
-  if (p.awq_order && (p.bits != 4 || p.pack_axis != PackAxis::out)) return false;
-  std::int64_t data = 4 * v.n * words_of(v.k, p.bits);
-  if (p.words_row_is_out) data = v.n * packed_row_bytes(v);
-  if (!p.words_row_is_out && p.pack_axis == PackAxis::out) data = 4 * v.k * words_of(v.n, p.bits);
-  const std::int64_t zeros = p.groups * (p.zeros_are_bytes ? v.n : 4 * words_of(v.n, p.bits));
-  const std::int64_t scale_rows = (v.n + p.rows_per_scale - 1) / p.rows_per_scale;
-  const std::int64_t scales = p.groups * scale_rows * scale_bytes(p.scale_type);
-  const auto bytes = [](const auto& span) { return static_cast<std::int64_t>(span.size()); };
-  if (bytes(v.data) < data || bytes(v.scales) < scales) return false;
-  if (p.has_zeros && bytes(v.zeros) < zeros) return false;
-  if (v.group_of_k.empty()) return (v.k + p.group_size - 1) / p.group_size <= p.groups;
-  if (bytes(v.group_of_k) != v.k * 4) return false;
-  for (std::int64_t k = 0; k < v.k; ++k) {
-    const auto g = load<std::int32_t>(v.group_of_k.data() + k * 4);
-    if (g < 0 || g >= p.groups) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Matrix>> CpuOps::matrix(const MatrixView& view) {
-  if (view.n < 0 || view.k < 1) return bad_extents("matrix");
-  if (view.storage == Storage::packed) {
-    if (!packed_sizes_fit(view)) return bad_extents("matrix");
-    return std::make_unique<CpuMatrix>(view);
-  }
-  const std::int64_t stride = view.row_stride == 0 ? view.k : view.row_stride;
-  const std::int64_t width = view.storage == Storage::f32 ? 4 : 2;
-  const std::int64_t need = view.n == 0 ? 0 : ((view.n - 1) * stride + view.k) * width;
-  if (stride < view.k || static_cast<std::int64_t>(view.data.size()) < need) {
-    return bad_extents("matrix");
-  }
+  if (!fits(view)) return bad_extents("matrix");
   return std::make_unique<CpuMatrix>(view);
 }
 
 Result<void> CpuOps::gemm(const GemmArgs& args) {
   const Rows& x = args.x;
-  for (const GemmPart& part : args.parts) {
-    if (part.w->k() != x.cols || part.y.rows != x.rows || part.y.cols != part.w->n()) {
-      return bad_extents("gemm");
-    }
-  }
+  if (!fits(args)) return bad_extents("gemm");
   const std::int64_t limit = std::max(kRowBlock, kPackFloats / x.cols / kRowBlock * kRowBlock);
   const Bf16Kernels* bf16 = args.x_is_bf16 && weights_are_bf16(args) ? bf16_ : nullptr;
   std::atomic<bool> ok = true;

@@ -47,11 +47,7 @@ void route_token(const Level& level, const RouteArgs& args, std::int64_t t, std:
 Result<void> CpuOps::route(const RouteArgs& args) {
   const std::int64_t experts = args.logits.cols;
   const std::int64_t tokens = args.logits.rows;
-  const auto slots = static_cast<std::size_t>(tokens * args.top_k);
-  if (args.top_k < 1 || args.top_k > experts || args.ids.size() != slots ||
-      args.weights.size() != slots || args.margins.size() != static_cast<std::size_t>(tokens)) {
-    return bad_extents("route");
-  }
+  if (!fits(args)) return bad_extents("route");
   over_rows(tokens, experts * 16, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> p(static_cast<std::size_t>(experts));
     std::vector<std::int32_t> order(static_cast<std::size_t>(experts));

@@ -1,6 +1,7 @@
 """The short script that one would write without this project: mean KL of two models in memory.
 
   plain_transformers.py --reference DIR --candidate DIR --token-ids FILE.npy [--dtype bfloat16]
+                        [--device cuda]
 
 Both models are built by transformers and held whole; the candidate's AutoRound tensors are decoded
 to the compute type first, so that no quantization kernel is needed. One sequence at a time, logits
@@ -91,13 +92,15 @@ def main():
     parser.add_argument("--candidate", required=True, type=Path)
     parser.add_argument("--token-ids", required=True, type=Path)
     parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
+    parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     dtype = getattr(torch, args.dtype)
     start = time.monotonic()
     reference = AutoModelForCausalLM.from_pretrained(args.reference, dtype=dtype).eval()
     candidate = candidate_model(args.reference, args.candidate, dtype)
+    reference, candidate = reference.to(args.device), candidate.to(args.device)
     loaded = time.monotonic()
-    ids = torch.from_numpy(np.load(args.token_ids)).long()
+    ids = torch.from_numpy(np.load(args.token_ids)).long().to(args.device)
     with torch.inference_mode():
         kl = torch.cat([kl_of(reference, candidate, sequence[None]) for sequence in ids]).double()
     result = {

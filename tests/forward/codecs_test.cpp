@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "kernels/cuda/matrix.h"
 #include "kernels/ops.h"
 #include "tests/kernels/backends.h"
 #include "tests/weights/opened.h"
@@ -38,10 +39,40 @@ std::vector<float> through_gemm(kernels::Ops& ops, const weights::Parameter& p, 
   return w;
 }
 
+/// W as the device's decoder makes it, on the emulated device: the sum of its BF16 terms.
+std::vector<float> through_terms(const weights::Parameter& p, Rounding rounding) {
+  namespace cuda = kernels::cuda;
+  const auto view = matrix_view(p, rounding);
+  REQUIRE(view);
+  cuda::Terms terms{nullptr, view->n, cuda::padded_depth(view->k), cuda::terms_of(*view)};
+  std::vector<std::uint16_t> memory(
+      static_cast<std::size_t>(terms.count * terms.rows * terms.depth));
+  terms.data = memory.data();
+  int nonfinite = 0;
+  cudaStream_t stream = nullptr;
+  REQUIRE(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) == cudaSuccess);
+  CHECK(cuda::decode(stream, *view, terms, &nonfinite) == cudaSuccess);
+  CHECK(cudaStreamDestroy(stream) == cudaSuccess);  // which ends its work
+  CHECK(nonfinite == 0);
+  std::vector<float> out;
+  for (std::int64_t n = 0; n < terms.rows; ++n) {
+    for (std::int64_t k = 0; k < view->k; ++k) {
+      float sum = 0;
+      for (int i = terms.count - 1; i >= 0; --i) {
+        const std::int64_t at = (i * terms.rows + n) * terms.depth + k;
+        sum += bf16_to_f32(memory[static_cast<std::size_t>(at)]);
+      }
+      out.push_back(sum);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 TEST_CASE("every backend decodes every packing like the scalar decoder") {
-  const kernels::test::Backends backends;
+  const kernels::test::Backends backends(false);
+  emulator::use({});
   for (const char* folder : {"plain", "v2"}) {
     config::ModelConfig config;
     const auto repo = open_model(std::string(CKPT_FIXTURES) + "/codecs/" + folder, config);
@@ -60,11 +91,13 @@ TEST_CASE("every backend decodes every packing like the scalar decoder") {
         CAPTURE(ops->name());
         CHECK(through_gemm(*ops, *p, Rounding::none) == *want);
       }
+      CHECK(through_terms(*p, Rounding::none) == *want);
       for (float& w : *want) w = bf16_to_f32(f32_to_bf16(w));
       for (const auto& ops : backends.all) {
         CAPTURE(ops->name());
         CHECK(through_gemm(*ops, *p, Rounding::bf16) == *want);
       }
+      CHECK(through_terms(*p, Rounding::bf16) == *want);
     }
   }
 }

@@ -1,1 +1,1 @@
-ckpt_test(forward DEPENDS validator/pipeline)
+ckpt_test(forward DEPENDS validator/pipeline LIBRARIES ckpt_cuda_emulated)

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "kernels/ops.h"
+#include "tests/kernels/device.h"
+#include "tests/kernels/hosted_ops.h"
 
 namespace ckpt::kernels::test {
 
@@ -65,20 +67,34 @@ std::span<const std::byte> bytes_of(const std::vector<T>& x) {
   return std::as_bytes(std::span(x));
 }
 
-/// Every level this machine has, each with one and with three threads.
+/// Every level this machine has, each with one and with three threads, and the CUDA backend, on the
+/// emulated device with two orders of what runs at the same time.
 struct Backends {
   ThreadPool one{1};
   ThreadPool three{3};
   std::vector<std::unique_ptr<Ops>> all;
 
-  Backends() {
+  /// `device`: the CUDA backend too.
+  explicit Backends(bool device = true) {
     for (const CpuLevel level : {CpuLevel::portable, CpuLevel::avx2, CpuLevel::avx512}) {
       for (ThreadPool* pool : {&one, &three}) {
         if (auto ops = make_cpu_ops(*pool, level)) all.push_back(std::move(*ops));
       }
     }
+    if (!device) return;
+    for (const std::uint64_t order : {1U, 2U}) {
+      auto ops = open_device(order);
+      if (ops) all.push_back(std::make_unique<HostedOps>(std::move(*ops)));
+    }
   }
 };
+
+/// Backends that make the same bits: the levels with vectors among themselves, and each other one
+/// with itself.
+inline std::string family(const Ops& ops) {
+  const std::string name(ops.name());
+  return name.starts_with("cpu") && name != "cpu portable" ? "cpu" : name;
+}
 
 inline bool same_bits(float a, float b) {
   return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);

@@ -7,30 +7,37 @@
 #include <cstdint>
 #include <cstring>
 
+#ifdef __CUDACC__
+/// Marks arithmetic that the CUDA kernels share with the processor's code.
+#define CKPT_SHARED_ARITHMETIC __host__ __device__
+#else
+#define CKPT_SHARED_ARITHMETIC
+#endif
+
 namespace ckpt {
 
 static_assert(std::endian::native == std::endian::little, "files are little endian");
 
 /// Reads a trivially copyable value from possibly unaligned bytes.
 template <class T>
-[[nodiscard]] inline T load(const std::byte* p) {
+[[nodiscard]] CKPT_SHARED_ARITHMETIC inline T load(const std::byte* p) {
   T value;
   std::memcpy(&value, p, sizeof(T));
   return value;
 }
 
-[[nodiscard]] inline float bf16_to_f32(std::uint16_t bits) {
+[[nodiscard]] CKPT_SHARED_ARITHMETIC inline float bf16_to_f32(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
 /// Round to nearest even; NaN stays NaN.
-[[nodiscard]] inline std::uint16_t f32_to_bf16(float value) {
+[[nodiscard]] CKPT_SHARED_ARITHMETIC inline std::uint16_t f32_to_bf16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);
   return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
 }
 
-[[nodiscard]] inline float f16_to_f32(std::uint16_t bits) {
+[[nodiscard]] CKPT_SHARED_ARITHMETIC inline float f16_to_f32(std::uint16_t bits) {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000U) << 16;
   const std::uint32_t exponent = (bits >> 10) & 0x1FU;
   const std::uint32_t mantissa = bits & 0x3FFU;
@@ -43,7 +50,7 @@ template <class T>
 }
 
 /// Round to nearest even; overflows to infinity.
-[[nodiscard]] inline std::uint16_t f32_to_f16(float value) {
+[[nodiscard]] CKPT_SHARED_ARITHMETIC inline std::uint16_t f32_to_f16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000U);
   const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
@@ -58,7 +65,7 @@ template <class T>
 }
 
 /// OCP E4M3 ("fn"): bias 7, no infinity, S.1111.111 is NaN, largest 448.
-[[nodiscard]] inline float e4m3_to_f32(std::uint8_t bits) {
+[[nodiscard]] CKPT_SHARED_ARITHMETIC inline float e4m3_to_f32(std::uint8_t bits) {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x80U) << 24;
   const std::uint32_t magnitude = bits & 0x7FU;
   if (magnitude == 0x7F) return std::bit_cast<float>(sign | 0x7FC00000U);
@@ -67,19 +74,19 @@ template <class T>
 }
 
 /// OCP E5M2: the upper byte of an F16.
-[[nodiscard]] inline float e5m2_to_f32(std::uint8_t bits) {
+[[nodiscard]] CKPT_SHARED_ARITHMETIC inline float e5m2_to_f32(std::uint8_t bits) {
   return f16_to_f32(static_cast<std::uint16_t>(bits << 8));
 }
 
 /// OCP E8M0: 2^(bits - 127), 255 is NaN.
-[[nodiscard]] inline float e8m0_to_f32(std::uint8_t bits) {
+[[nodiscard]] CKPT_SHARED_ARITHMETIC inline float e8m0_to_f32(std::uint8_t bits) {
   if (bits == 0xFF) return std::bit_cast<float>(0x7FC00000U);
   if (bits == 0) return 0x1p-127F;
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 23);
 }
 
 /// OCP E2M1 in the low four bits: bias 1, no specials.
-[[nodiscard]] inline float e2m1_to_f32(std::uint8_t bits) {
+[[nodiscard]] CKPT_SHARED_ARITHMETIC inline float e2m1_to_f32(std::uint8_t bits) {
   const float value = std::bit_cast<float>(static_cast<std::uint32_t>(bits & 7U) << 22) * 0x1p126F;
   return (bits & 8U) != 0 ? -value : value;
 }

@@ -251,7 +251,6 @@ class KlRun {
       if (!args_.token_ids.empty() || c_.bundle) r_.how.context = s.size();
     }
     r_.how.mode = c_.bundle ? c_.bundle->facts().mode : args_.mode;
-    r_.how.backend = "cpu";
     r_.how.memory_budget_bytes = c_.memory;
     r_.how.seed = args_.seed;
     if (tokens.shorter_than_asked) {
@@ -270,13 +269,13 @@ class KlRun {
   }
 
   Result<void> forward(const pipeline::OpenedRepo& candidate, const pipeline::TokenSet& tokens) {
-    for (const kernels::Device& d : kernels::cuda_devices()) {
-      r_.notes.push_back(
-          fmt::format("{} is present; this version computes on the CPU", shown(d.name, 80)));
-    }
     constexpr std::size_t kHeapBytes = 1U << 30;  // address space; used as --memory allows
     prepare_heap(kHeapBytes);
     ThreadPool pool(c_.global.threads);
+    CKPT_TRY(const kernels::Backend backend, kernels::parse_backend(args_.backend), "--backend");
+    CKPT_TRY(const auto ops, kernels::open_backend(backend, pool, c_.memory), "backend");
+    r_.how.backend = backend.cuda ? "cuda" : "cpu";
+    if (backend.cuda) r_.notes.push_back(fmt::format("computed on {}", shown(ops->name(), 120)));
     const auto progress = make_progress(c_.global.progress_mode());
     const pipeline::OpenedRepo& named = c_.reference ? *c_.reference : candidate;
     pipeline::KlArgs run{.reference = named,
@@ -284,6 +283,7 @@ class KlRun {
                          .sequences = tokens.sequences,
                          .pool = pool,
                          .progress = *progress,
+                         .ops = ops.get(),
                          .mode = mode_of(r_.how.mode),
                          .local = !args_.skip_local,
                          .noise_floor = args_.noise_floor,
@@ -321,7 +321,7 @@ class KlRun {
     f.version = CKPT_VERSION;
     f.reference = r_.how.reference;
     f.mode = args_.mode;
-    f.backend = pipeline::backend_name(run);
+    f.backend = std::string(run.ops->name());
     f.layers = args_.bundle_detail == "layers";
     CKPT_TRY(f.head_sha256, pipeline::head_digest(run.reference), "reference");
     f.text = r_.how.text;
@@ -353,12 +353,13 @@ class KlRun {
                            .sequences = c_.tokens.sequences,
                            .pool = run.pool,
                            .progress = run.progress,
+                           .ops = run.ops,
                            .mode = run.mode,
                            .local = run.local,
                            .noise_floor = run.noise_floor,
                            .stop = {},
                            .note = {}};
-    part.key = pipeline::run_key(whole, "", "");
+    part.key = pipeline::run_key(whole, "", r_.how.backend);
     part.shard = c_.shard;
     part.results = r_;
     part.layer_types = c_.reference->config.text.layer_types;

@@ -96,17 +96,51 @@ Result<kernels::MatrixView> matrix_view(const weights::Parameter& p, kernels::Ro
   return view;
 }
 
-Result<Linear> WeightFeed::next_linear() {
-  Linear linear;
-  CKPT_TRY(linear.parameter, queue_.next(), "read");
+Result<void> WeightFeed::make_matrix(Linear& linear) {
+  if (linear.matrix != nullptr) return {};
   CKPT_TRY(const kernels::MatrixView view, matrix_view(linear.parameter, rounding_), "weights");
   CKPT_TRY(linear.matrix, ops_.matrix(view), linear.parameter.name);
+  return {};
+}
+
+// Whatever fails here is tried again, or told, when its turn comes.
+void WeightFeed::look_ahead() {
+  while (early_bytes_ < limit_) {
+    auto ready = queue_.next_if_ready();
+    if (!ready) return;
+    if (!*ready) {
+      early_.emplace_back(tl::make_unexpected(std::move(*ready).error()));
+      return;
+    }
+    Linear& linear = *early_.emplace_back(Linear{std::move(**ready), nullptr});
+    early_bytes_ += linear.parameter.bytes();
+    if (linear.parameter.shape.size() == 2) static_cast<void>(make_matrix(linear));
+  }
+}
+
+Result<Linear> WeightFeed::next() {
+  if (early_.empty()) {
+    Linear linear;
+    CKPT_TRY(linear.parameter, queue_.next(), "read");
+    return linear;
+  }
+  Result<Linear> out = std::move(early_.front());
+  early_.pop_front();
+  if (!out) return tl::make_unexpected(std::move(out).error().in("read"));
+  early_bytes_ -= out->parameter.bytes();
+  return out;
+}
+
+Result<Linear> WeightFeed::next_linear() {
+  CKPT_TRY(Linear linear, next(), "weights");
+  CKPT_TRY_VOID(make_matrix(linear), "weights");
+  look_ahead();
   return linear;
 }
 
 Result<std::vector<float>> WeightFeed::next_vector() {
-  CKPT_TRY(const weights::Parameter p, queue_.next(), "read");
-  return p.decode_all();
+  CKPT_TRY(const Linear linear, next(), "weights");
+  return linear.parameter.decode_all();
 }
 
 }  // namespace ckpt::forward

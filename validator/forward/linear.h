@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,13 +23,17 @@ struct Linear {
 [[nodiscard]] Result<kernels::MatrixView> matrix_view(const weights::Parameter& parameter,
                                                       kernels::Rounding rounding);
 
-/// Modules in the order in which they were asked for, as matrices or as f32 numbers. The backend
-/// must outlive it; used from one thread.
+/// Modules in the order in which they were asked for, as matrices or as f32 numbers. Matrices of
+/// modules to come are made early as far as the backend asks for it, so that their bytes travel
+/// while others compute. The backend must outlive it; used from one thread.
 class WeightFeed {
  public:
   WeightFeed(kernels::Ops& ops, kernels::Rounding rounding, std::vector<weights::Request> requests,
              std::uint64_t read_ahead_bytes)
-      : ops_(ops), rounding_(rounding), queue_(std::move(requests), read_ahead_bytes) {}
+      : ops_(ops),
+        rounding_(rounding),
+        limit_(ops.matrices_ahead()),
+        queue_(std::move(requests), read_ahead_bytes) {}
 
   [[nodiscard]] Result<Linear> next_linear();
   [[nodiscard]] Result<std::vector<float>> next_vector();
@@ -36,8 +41,15 @@ class WeightFeed {
   [[nodiscard]] std::uint64_t bytes_read() const { return queue_.bytes_read(); }
 
  private:
+  [[nodiscard]] Result<Linear> next();
+  [[nodiscard]] Result<void> make_matrix(Linear& linear);
+  void look_ahead();
+
   kernels::Ops& ops_;
   kernels::Rounding rounding_;
+  std::uint64_t limit_;
+  std::uint64_t early_bytes_ = 0;
+  std::deque<Result<Linear>> early_;  // what was taken from the queue before its turn
   weights::ReadAhead queue_;
 };
 

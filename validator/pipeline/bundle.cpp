@@ -247,20 +247,21 @@ Result<void> Bundle::read(int layer, std::int64_t first, kernels::Ops& ops,
   return file_.rows(states_name(layer, facts_), first, ops, to);
 }
 
-Result<KlOutcome> run_kl(const KlArgs& args, const Bundle& bundle) {
+Result<KlOutcome> run_kl(const KlArgs& given, const Bundle& bundle) {
+  KlArgs args = given;
+  CKPT_TRY(const auto own, supply_ops(args), "kl");
   CKPT_TRY_VOID(check_comparable(args.candidate, args.candidate), "candidate");
   CKPT_TRY_VOID(fits(bundle.facts(), args.candidate), "bundle");
   const weights::Model model(args.candidate.checkpoint, args.candidate.config,
                              *args.candidate.blueprint, args.candidate.stored);
   const forward::Pair pair{model, model};
   const config::TextConfig& text = args.candidate.config.text;
-  CKPT_TRY(const std::unique_ptr<kernels::Ops> ops, kernels::make_cpu_ops(args.pool), "kl");
   CKPT_TRY(const forward::Plan plan,
-           forward::make_plan(pair, text, bundle.sequences(), args.memory_bytes), "kl");
+           forward::make_plan(pair, text, bundle.sequences(), plan_memory(args)), "kl");
   if (args.note) args.note(fmt::format("memory: {}", plan.text()));
-  if (args.note && bundle.facts().backend != ops->name()) {
+  if (args.note && bundle.facts().backend != args.ops->name()) {
     args.note(fmt::format("the bundle was computed by {}, this is {}: last bits may differ",
-                          shown(bundle.facts().backend, 40), ops->name()));
+                          shown(bundle.facts().backend, 40), args.ops->name()));
   }
   metrics::Record record;
   record.lengths = bundle.facts().lengths;
@@ -269,7 +270,7 @@ Result<KlOutcome> run_kl(const KlArgs& args, const Bundle& bundle) {
                                    .config = text,
                                    .sequences = bundle.sequences(),
                                    .plan = plan,
-                                   .ops = *ops,
+                                   .ops = *args.ops,
                                    .taps = record.taps,
                                    .observer = collector,
                                    .progress = args.progress,

@@ -99,11 +99,6 @@ Result<void> check_tokens(const KlArgs& args) {
 
 }  // namespace
 
-std::string backend_name(const KlArgs& args) {
-  const auto ops = kernels::make_cpu_ops(args.pool);
-  return ops ? std::string((*ops)->name()) : std::string{};
-}
-
 kernels::Rounding weight_rounding(const KlArgs& args) {
   const bool rounded = args.bf16_weights.value_or(args.mode != forward::Mode::fp32);
   return rounded ? kernels::Rounding::bf16 : kernels::Rounding::none;
@@ -162,41 +157,23 @@ Result<std::unique_ptr<FileJournal>> open_journal(const KlArgs& args, const std:
   return journal;
 }
 
-}  // namespace
-
-Result<KlOutcome> run_kl(const KlArgs& given) {
-  CKPT_TRY_VOID(check_tokens(given), "kl");
-  KlArgs args = given;
-  std::vector<forward::Variant> variants(given.variants.begin(), given.variants.end());
-  if (args.noise_floor) variants.push_back({forward::Stream::reference, {}, true});
-  args.variants = variants;
-  CKPT_TRY_VOID(check_comparable(args.reference, args.candidate), "comparison");
-  const weights::Model reference(args.reference.checkpoint, args.reference.config,
-                                 *args.reference.blueprint, args.reference.stored);
-  const weights::Model candidate(args.candidate.checkpoint, args.candidate.config,
-                                 *args.candidate.blueprint, args.candidate.stored);
-  const forward::Pair pair{reference, candidate};
+// One attempt with a plan.
+Result<KlOutcome> run_planned(const KlArgs& args, const forward::Pair& pair,
+                              const forward::Plan& plan) {
   const TextConfig& text = args.reference.config.text;
-  CKPT_TRY(const std::unique_ptr<kernels::Ops> ops, kernels::make_cpu_ops(args.pool), "kl");
-  CKPT_TRY(const forward::Plan plan,
-           forward::make_plan(pair, text, args.sequences, args.memory_bytes, args.variants.size()),
-           "kl");
-  if (args.note) {
-    args.note(fmt::format("backend {}, {} thread{}", ops->name(), args.pool.size(),
-                          args.pool.size() == 1 ? "" : "s"));
-    args.note(fmt::format("memory: {}", plan.text()));
-  }
+  if (args.note) args.note(fmt::format("memory: {}", plan.text()));
   metrics::Record record;
   for (const auto& sequence : args.sequences) record.lengths.push_back(sequence.size());
-  CKPT_TRY(const auto journal,
-           open_journal(args, run_key(args, plan.text(), ops->name()), plan.passes.size(), record),
-           "journal");
+  CKPT_TRY(
+      const auto journal,
+      open_journal(args, run_key(args, plan.text(), args.ops->name()), plan.passes.size(), record),
+      "journal");
   metrics::Collector collector(record, args.observer);
   CKPT_TRY_VOID(forward::run_forward({.pair = pair,
                                       .config = text,
                                       .sequences = args.sequences,
                                       .plan = plan,
-                                      .ops = *ops,
+                                      .ops = *args.ops,
                                       .taps = record.taps,
                                       .observer = collector,
                                       .progress = args.progress,
@@ -216,6 +193,57 @@ Result<KlOutcome> run_kl(const KlArgs& given) {
   results::Metrics metrics = metrics::metrics_of(record, text);
   metrics.noise_floor = noise;
   return KlOutcome{std::move(metrics), std::move(record)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<kernels::Ops>> supply_ops(KlArgs& args) {
+  std::unique_ptr<kernels::Ops> made;
+  if (args.ops != nullptr) return made;
+  CKPT_TRY(made, kernels::make_cpu_ops(args.pool), "backend");
+  args.ops = made.get();
+  return made;
+}
+
+std::uint64_t plan_memory(const KlArgs& args) {
+  const std::uint64_t device = args.ops->memory();
+  return device == 0 ? args.memory_bytes : std::min(args.memory_bytes, device);
+}
+
+Result<KlOutcome> run_kl(const KlArgs& given) {
+  CKPT_TRY_VOID(check_tokens(given), "kl");
+  KlArgs args = given;
+  CKPT_TRY(const auto own, supply_ops(args), "kl");
+  std::vector<forward::Variant> variants(given.variants.begin(), given.variants.end());
+  if (args.noise_floor) variants.push_back({forward::Stream::reference, {}, true});
+  args.variants = variants;
+  CKPT_TRY_VOID(check_comparable(args.reference, args.candidate), "comparison");
+  const weights::Model reference(args.reference.checkpoint, args.reference.config,
+                                 *args.reference.blueprint, args.reference.stored);
+  const weights::Model candidate(args.candidate.checkpoint, args.candidate.config,
+                                 *args.candidate.blueprint, args.candidate.stored);
+  const forward::Pair pair{reference, candidate};
+  const TextConfig& text = args.reference.config.text;
+  std::uint64_t budget = plan_memory(args);
+  CKPT_TRY(forward::Plan plan,
+           forward::make_plan(pair, text, args.sequences, budget, args.variants.size()), "kl");
+  if (args.note) {
+    args.note(fmt::format("backend {}, {} thread{}", args.ops->name(), args.pool.size(),
+                          args.pool.size() == 1 ? "" : "s"));
+  }
+  for (;;) {
+    Result<KlOutcome> outcome = run_planned(args, pair, plan);
+    // A plan knows what weights take on the host; decoded on a device they take more.
+    const bool short_of = !outcome && outcome.error().kind == ErrorKind::memory;
+    if (!short_of || args.ops->memory() == 0) return outcome;
+    budget /= 2;
+    auto smaller = forward::make_plan(pair, text, args.sequences, budget, args.variants.size());
+    if (!smaller) return outcome;
+    plan = *std::move(smaller);
+    if (args.note) {
+      args.note(fmt::format("{}: again in smaller pieces", outcome.error().message));
+    }
+  }
 }
 
 }  // namespace ckpt::pipeline

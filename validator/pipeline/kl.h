@@ -27,6 +27,7 @@ struct KlArgs {
   const std::vector<std::vector<std::int32_t>>& sequences;  ///< token ids, none empty
   ThreadPool& pool;
   Progress& progress;
+  kernels::Ops* ops = nullptr;  ///< what computes; null: the processor, over `pool`
   forward::Mode mode = forward::Mode::fp32;
   bool exact_router = true;  ///< bf16 and fp16: router logits stay f32 (no ties from rounding)
   /// Local errors per layer and expert; without them (NaN, empty) a third of the work falls away.
@@ -57,11 +58,14 @@ struct KlOutcome {
 [[nodiscard]] Result<void> check_comparable(const OpenedRepo& reference,
                                             const OpenedRepo& candidate);
 
-/// Name of the backend that a run uses: `cpu avx512`. Empty when there is none.
-[[nodiscard]] std::string backend_name(const KlArgs& args);
-
 /// How decoded weights of packed modules are rounded in a run.
 [[nodiscard]] kernels::Rounding weight_rounding(const KlArgs& args);
+
+/// Sees to it that `args.ops` is there; returns what it made for that. Errors: unsupported.
+[[nodiscard]] Result<std::unique_ptr<kernels::Ops>> supply_ops(KlArgs& args);
+
+/// Bytes that a run may plan with: `memory_bytes`, and no more than the backend has.
+[[nodiscard]] std::uint64_t plan_memory(const KlArgs& args);
 
 /// Streams both checkpoints over the sequences and measures how far the candidate is from the
 /// reference. The text of tokens stays empty. Errors: usage (no tokens), those of

@@ -40,6 +40,16 @@ Result<Parameter> ReadAhead::next() {
   std::unique_lock lock(mutex_);
   if (taken_ == requests_.size()) return fail(ErrorKind::internal, "no module is left to read");
   changed_.wait(lock, [this] { return !ready_.empty(); });
+  return take(lock);
+}
+
+std::optional<Result<Parameter>> ReadAhead::next_if_ready() {
+  std::unique_lock lock(mutex_);
+  if (taken_ == requests_.size() || ready_.empty()) return std::nullopt;
+  return take(lock);
+}
+
+Result<Parameter> ReadAhead::take(std::unique_lock<std::mutex>& lock) {
   Result<Parameter> out = std::move(ready_.front());
   ready_.pop_front();
   taken_ = out ? taken_ + 1 : requests_.size();  // after an error nothing more comes

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -32,11 +33,16 @@ class ReadAhead {
   /// The next module in order. Errors: those of Model::load; internal past the end.
   [[nodiscard]] Result<Parameter> next();
 
+  /// The next module if it has been read already; nothing when it is still on its way or none is
+  /// left.
+  [[nodiscard]] std::optional<Result<Parameter>> next_if_ready();
+
   /// Bytes handed out so far.
   [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
 
  private:
   void work(const std::stop_token& stop);
+  Result<Parameter> take(std::unique_lock<std::mutex>& lock);
 
   std::vector<Request> requests_;
   std::uint64_t budget_;
