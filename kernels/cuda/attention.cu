@@ -40,12 +40,14 @@ __device__ void score_tile(const float* q, const float* k, int dim, float scale,
   for (int d = 0; d < dim; ++d) {
     const float a0 = q[row * (dim + 1) + d];
     const float a1 = q[(row + 1) * (dim + 1) + d];
+    CKPT_UNROLL
     for (int j = 0; j < 4; ++j) {
       const float b = k[(col + 8 * j) * (dim + 1) + d];
       sum[0][j] = fmaf(a0, b, sum[0][j]);
       sum[1][j] = fmaf(a1, b, sum[1][j]);
     }
   }
+  CKPT_UNROLL
   for (int j = 0; j < 4; ++j) {
     scores[row * kScoreRow + col + 8 * j] = sum[0][j] * scale;
     scores[(row + 1) * kScoreRow + col + 8 * j] = sum[1][j] * scale;
@@ -108,9 +110,11 @@ __global__ void __launch_bounds__(kBlock)
       const float keep = expf(peak - next);
       sum = sum * keep + added;
       peak = next;
+      CKPT_UNROLL
       for (std::size_t i = 0; i < Columns; ++i) out[i] *= keep;
       for (int j = 0; j < seen; ++j) {
         const float weight = scores[r * kScoreRow + j];
+        CKPT_UNROLL
         for (std::size_t i = 0; i < Columns; ++i) {
           const int c = part + 4 * static_cast<int>(i);
           if (c < dim) out[i] = fmaf(weight, keys[j * (dim + 1) + c], out[i]);
@@ -121,6 +125,7 @@ __global__ void __launch_bounds__(kBlock)
   if (r >= rows) return;
   float* o =
       in.o.data + (tile.first + tile.begin + r) * in.o.token_stride + head * in.o.head_stride;
+  CKPT_UNROLL
   for (std::size_t i = 0; i < Columns; ++i) {
     const int c = part + 4 * static_cast<int>(i);
     if (c < dim) o[c] = rounded_to(out[i] * (1.0F / sum), rounding);

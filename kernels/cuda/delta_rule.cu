@@ -37,18 +37,23 @@ __device__ void product(int m, int n, int k, const Tile& a, const Tile& b, const
     for (int d = 0; d < k; ++d) {
       float left[4];
       float right[4];
+      CKPT_UNROLL
       for (int x = 0; x < 4; ++x) {
         const int r = r0 + x * rows;
         const int column = c0 + x * cols;
         left[x] = r < m ? a(r, d) : 0.0F;
         right[x] = column < n ? b(d, column) : 0.0F;
       }
+      CKPT_UNROLL
       for (int x = 0; x < 4; ++x) {
         if (Mode == Sum::add_lower && d > r0 + x * rows) continue;
+        CKPT_UNROLL
         for (int y = 0; y < 4; ++y) sum[x][y] = fmaf(left[x], right[y], sum[x][y]);
       }
     }
+    CKPT_UNROLL
     for (int x = 0; x < 4; ++x) {
+      CKPT_UNROLL
       for (int y = 0; y < 4; ++y) {
         const int r = r0 + x * rows;
         const int column = c0 + y * cols;
@@ -185,7 +190,7 @@ class Scan {
   // U and W become (I + A)^-1 of themselves by forward substitution, a thread for each column.
   __device__ void solve() {
     for (int c = static_cast<int>(threadIdx.x); c < dv_ + dk_; c += kThreads) {
-      const Tile& x = c < dv_ ? u_ : w_;
+      const Tile x = c < dv_ ? u_ : w_;
       const int column = c < dv_ ? c : c - dv_;
       for (int r = 1; r < n_; ++r) {
         float sum = x(r, column);

@@ -23,6 +23,13 @@ constexpr unsigned blocks_for(std::int64_t items, std::int64_t per_block) {
   return static_cast<unsigned>((items + per_block - 1) / per_block);
 }
 
+/// Before a loop over an array that is to live in registers.
+#ifdef CKPT_CUDA_EMULATED
+#define CKPT_UNROLL
+#else
+#define CKPT_UNROLL _Pragma("unroll")
+#endif
+
 #ifdef CKPT_CUDA_EMULATED
 
 template <class... P, class... A>

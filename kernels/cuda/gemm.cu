@@ -54,19 +54,25 @@ template <int P, int Q, class S>
 __device__ void multiply_stage(const std::uint16_t* x, const std::uint16_t* w, int row0, int col0,
                                float (&part)[S::down][S::across][4]) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  CKPT_UNROLL
   for (int k = 0; k < S::depth; k += 16) {
+    CKPT_UNROLL
     for (int p = 0; p < P; ++p) {
       std::uint32_t a[S::down][4];
+      CKPT_UNROLL
       for (int i = 0; i < S::down; ++i) {
         const int r = row0 + i * 16 + lane % 16;
         load_tiles(a[i], x + (p * S::rows + r) * S::row + k + lane / 16 * 8);
       }
+      CKPT_UNROLL
       for (int q = 0; q < Q; ++q) {
         if (p + q > 2) continue;  // below the last bit of the f32 products
+        CKPT_UNROLL
         for (int j = 0; j < S::across / 2; ++j) {
           std::uint32_t b[4];
           const int r = col0 + j * 16 + lane % 8 + lane / 16 * 8;
           load_tiles(b, w + (q * kTile + r) * S::row + k + lane / 8 % 2 * 8);
+          CKPT_UNROLL
           for (int i = 0; i < S::down; ++i) {
             multiply_tiles(part[i][j * 2], a[i], b);
             multiply_tiles(part[i][j * 2 + 1], a[i], b + 2);
@@ -106,8 +112,11 @@ __global__ void __launch_bounds__(kThreads)
     const std::uint16_t* stage = memory + step % kStages * S::stage;
     multiply_stage<P, Q, S>(stage, stage + P * S::rows * S::row, row0, col0, part);
     if ((step + 1) % (kSumDepth / S::depth) == 0 || step + 1 == steps) {
+      CKPT_UNROLL
       for (int i = 0; i < S::down; ++i) {
+        CKPT_UNROLL
         for (int j = 0; j < S::across; ++j) {
+          CKPT_UNROLL
           for (int c = 0; c < 4; ++c) {
             total[i][j][c] += part[i][j][c];
             part[i][j][c] = 0;
@@ -117,8 +126,11 @@ __global__ void __launch_bounds__(kThreads)
     }
     __syncthreads();
   }
+  CKPT_UNROLL
   for (int i = 0; i < S::down; ++i) {
+    CKPT_UNROLL
     for (int j = 0; j < S::across; ++j) {
+      CKPT_UNROLL
       for (int c = 0; c < 4; ++c) {
         const Slot at{t0 + row0 + i * 16 + lane / 4 + c / 2 * 8,
                       n0 + col0 + j * 8 + lane % 4 * 2 + c % 2};

@@ -6,7 +6,7 @@ source=$1 build=$2 output=$3
 command -v patchelf > /dev/null || { echo "gpu-bundle needs patchelf" >&2; exit 2; }
 
 rm -rf "$output"
-mkdir -p "$output"/{bin,lib,fixtures,bench}
+mkdir -p "$output"/{bin,lib,fixtures/golden/models,tests/bench/results}
 cp "$build"/{ckpt-check,libckpt_cuda.so} "$output/bin/"
 cp "$build"/tests/{test_kernels_gpu,test_e2e_gpu,bench_gpu} "$output/bin/"
 strip "$output"/bin/*
@@ -21,9 +21,10 @@ for program in "$output"/bin/*; do
 done
 for library in "$output"/lib/*; do patchelf --set-rpath '$ORIGIN' "$library"; done
 
-cp -r "$source/fixtures/golden" "$source/fixtures/kl_pair" "$source/fixtures/full_scale" "$output/fixtures/"
-mkdir -p "$output/tests/bench/results"
+golden=$source/fixtures/golden
+cp -r "$golden"/models/{A-causallm,M-vl-mtp}-{bf16,w4a16-autoround} "$output/fixtures/golden/models/"
+cp -r "$golden"/tokens_{A,S} "$output/fixtures/golden/"
+cp -r "$source"/fixtures/{kl_pair,full_scale} "$output/fixtures/"
 cp "$source"/tests/bench/{measure.py,plain_transformers.py} "$output/tests/bench/"
 cp "$source"/packaging/gpu-bundle/{run.sh,measure_gpu.py} "$output/"
-rm -rf "$output/bench"
 du -sm "$output" | awk '{print "gpu-bundle: " $1 " MB in " $2}'
