@@ -119,6 +119,13 @@ std::string navigation(const std::string& body) {
   return out + "<button id=\"theme\" class=\"js\" type=\"button\" hidden>theme: auto</button>\n";
 }
 
+// How to open what the page tells of in the viewer; the page does not know where its results lie.
+std::string viewer_line(const ResultsList& all) {
+  if (all.empty()) return {};
+  return fmt::format("<p>Open in the viewer: <code>ckpt-check gui {} RESULTS.json</code></p>\n",
+                     html(all[0].target.input));
+}
+
 }  // namespace
 
 std::string page_heading(const PageInput& in, std::string_view id, std::string_view title) {
@@ -157,8 +164,8 @@ Result<std::string> render_html(const ResultsList& all, const Options& options) 
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta name=\"referrer\" content=\"no-referrer\">\n<title>{}</title>\n<style>{}</style>\n"
       "</head>\n<body>\n<header class=\"bar\"><div class=\"top\">\n{}</div></header>\n<main>\n{}"
-      "<footer>ckpt-check {}{}</footer>\n</main>\n<script>{}</script>\n</body>\n</html>\n",
-      policy, html(title), page_style(), navigation(body), body, html(version),
+      "<footer>{}ckpt-check {}{}</footer>\n</main>\n<script>{}</script>\n</body>\n</html>\n",
+      policy, html(title), page_style(), navigation(body), body, viewer_line(all), html(version),
       all.empty() || all[0].run.started.empty() ? "" : ", " + html(all[0].run.started),
       page_script());
 }

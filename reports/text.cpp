@@ -224,7 +224,9 @@ std::string text(const Results& r, const TextOptions& o) {
   if (o.quiet) return out;
   for (const std::string& n : r.notes) out += fmt::format("\n  {}\n", wrap(n, 2, 2, o.width));
   if (!r.kept_in.empty()) {
-    out += fmt::format("\n  {}\n", wrap("Kept in " + r.kept_in, 2, 2, o.width));
+    out += fmt::format("\n  {}\n    ckpt-check gui {} {}\n",
+                       wrap("Kept in " + r.kept_in + "; look at it with", 2, 2, o.width),
+                       r.target.input, r.kept_in);
   }
   out += next_steps(r, o);
   if (!r.ranking.empty()) out += "\n" + ranking_text(r, o);

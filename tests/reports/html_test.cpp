@@ -86,6 +86,13 @@ TEST_CASE("hostile text adds no element, no attribute and no address to the page
   }
 }
 
+TEST_CASE("the page says how to open it in the viewer, whatever the target is called") {
+  results::Results r = plain(4, 4);
+  r.target.input = "<b>./repo";
+  CHECK(page_of({r}).find("<code>ckpt-check gui &lt;b&gt;./repo RESULTS.json</code>") !=
+        std::string::npos);
+}
+
 TEST_CASE("the policy lets in our style and script alone") {
   const std::string page = page_of({plain(4, 4)});
   const auto hash_of = [](std::string_view text) {

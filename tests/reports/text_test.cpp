@@ -129,6 +129,14 @@ TEST_CASE("concise: one line a finding, then the verdict") {
         "fail: 1 error, 0 warnings, 1 info\n");
 }
 
+TEST_CASE("a run that was kept says how to look at it") {
+  Results r = sample();
+  CHECK(text(r, {}).find("ckpt-check gui") == std::string::npos);
+  r.kept_in = "/home/ada/runs/1/results.json";
+  CHECK(text(r, {}).find("\n    ckpt-check gui ./repo /home/ada/runs/1/results.json\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("quiet leaves findings and verdict") {
   TextOptions o;
   o.quiet = true;
