@@ -1,5 +1,5 @@
-// Causal attention: a block holds 32 queries of one head and goes through the keys in tiles of 32,
-// softmax updated tile by tile. f32 throughout.
+// Attention, causal or whole: a block holds 32 queries of one head and goes through the keys in
+// tiles of 32, softmax updated tile by tile. f32 throughout.
 
 #include "kernels/cuda/arithmetic.cuh"
 #include "kernels/cuda/kernels.h"
@@ -15,6 +15,7 @@ constexpr int kScoreRow = kKeys + 1;  // floats
 struct Inputs {
   Heads q, k, v, o;
   float scale;
+  bool causal;
 };
 
 __device__ const float* at(const Heads& x, std::int64_t token, std::int64_t head) {
@@ -79,9 +80,9 @@ __global__ void __launch_bounds__(kBlock)
   float out[Columns] = {};
   float peak = -INFINITY;
   float sum = 0;
-  for (std::int64_t key = 0; key < tile.begin + rows; key += kKeys) {
-    const std::int64_t left = tile.begin + rows - key;
-    const std::int64_t count = left < kKeys ? left : kKeys;
+  const std::int64_t end = in.causal ? tile.begin + rows : length;
+  for (std::int64_t key = 0; key < end; key += kKeys) {
+    const std::int64_t count = end - key < kKeys ? end - key : kKeys;
     __syncthreads();
     load_rows(in.k, tile.first + key, count, head / share, keys);
     __syncthreads();
@@ -89,7 +90,7 @@ __global__ void __launch_bounds__(kBlock)
     __syncthreads();
     load_rows(in.v, tile.first + key, count, head / share, keys);
     // What a query may see is cut off here, not weighed with 0, which would let a NaN through.
-    const std::int64_t ahead = tile.begin + r + 1 - key;
+    const std::int64_t ahead = in.causal ? tile.begin + r + 1 - key : count;
     const int seen = static_cast<int>(ahead < 0 ? 0 : ahead < count ? ahead : count);
     float highest = -INFINITY;
     for (int j = part; j < seen; j += 4) {
@@ -136,13 +137,13 @@ __global__ void __launch_bounds__(kBlock)
 
 cudaError_t attention(cudaStream_t s, const Heads& q, const Heads& k, const Heads& v,
                       const Heads& o, float scale, const QueryTile* tiles, std::int64_t tile_count,
-                      Rounding rounding) {
+                      bool causal, Rounding rounding) {
   const std::size_t shared =
       static_cast<std::size_t>((kQueries + kKeys) * (q.dim + 1) + kQueries * kScoreRow) *
       sizeof(float);
   const dim3 grid{static_cast<unsigned>(tile_count), static_cast<unsigned>(q.heads)};
   const std::int64_t share = q.heads / k.heads;
-  const Inputs in{q, k, v, o, scale};
+  const Inputs in{q, k, v, o, scale, causal};
   const auto run = [&](auto* kernel) {
     return launch(kernel, grid, kBlock, shared, s, in, tiles, share, rounding);
   };

@@ -141,7 +141,7 @@ Result<void> CudaOps::attention(const AttentionArgs& args) {
   if (args.q.dim > kLargestHead) return too_wide("attention");
   CKPT_TRY(const Sequences* of, sequences(args.starts, args.q.tokens, "attention"), "attention");
   return check(cuda::attention(device_->compute(), args.q, args.k, args.v, args.o, args.scale,
-                               of->tiles.as<QueryTile>(), of->tile_count, args.rounding),
+                               of->tiles.as<QueryTile>(), of->tile_count, true, args.rounding),
                "attention");
 }
 

@@ -71,6 +71,23 @@ cudaError_t silu(cudaStream_t s, const Rows& x, Rounding rounding) {
   });
 }
 
+cudaError_t gelu(cudaStream_t s, const Rows& x, bool exact, Rounding rounding) {
+  return for_each(s, x.rows, x.cols, [=] __device__(std::int64_t r, std::int64_t c) {
+    float* to = x.data + r * x.stride + c;
+    const float v = *to;
+    const float inner =
+        exact ? erff(v * 0.70710678F) : tanhf(0.79788456F * (v + 0.044715F * v * v * v));
+    *to = rounded_to(0.5F * v * (1.0F + inner), rounding);
+  });
+}
+
+cudaError_t add_bias(cudaStream_t s, const Rows& x, const float* bias, Rounding rounding) {
+  return for_each(s, x.rows, x.cols, [=] __device__(std::int64_t r, std::int64_t c) {
+    float* to = x.data + r * x.stride + c;
+    *to = rounded_to(*to + bias[c], rounding);
+  });
+}
+
 cudaError_t silu_mul(cudaStream_t s, const Rows& gate, const Rows& up, Rounding rounding) {
   return for_each(s, gate.rows, gate.cols, [=] __device__(std::int64_t r, std::int64_t c) {
     float* to = gate.data + r * gate.stride + c;

@@ -41,7 +41,12 @@ cudaError_t rope(cudaStream_t s, const Heads& x, const Rows& cos, const Rows& si
 cudaError_t conv(cudaStream_t s, const Rows& x, const Rows& y, const float* weight, int width,
                  const std::int32_t* position, Rounding rounding);
 
+cudaError_t gelu(cudaStream_t s, const Rows& x, bool exact, Rounding rounding);
+cudaError_t add_bias(cudaStream_t s, const Rows& x, const float* bias, Rounding rounding);
+
 // --- reduce.cu ---
+cudaError_t layer_norm(cudaStream_t s, const Rows& x, const Rows& y, const float* weight,
+                       const float* bias, float eps, Rounding rounding);
 cudaError_t rms_norm(cudaStream_t s, const Heads& x, const Heads& y, const float* weight, float eps,
                      float offset, Rounding rounding);
 cudaError_t gated_norm(cudaStream_t s, const Heads& x, const Heads& z, const float* weight,
@@ -84,9 +89,10 @@ struct QueryTile {
 
 inline constexpr std::int64_t kQueries = 32;
 inline constexpr std::int64_t kLargestHead = 256;
+/// Causal, or every query of a sequence sees all of its keys.
 cudaError_t attention(cudaStream_t s, const Heads& q, const Heads& k, const Heads& v,
                       const Heads& o, float scale, const QueryTile* tiles, std::int64_t tile_count,
-                      Rounding rounding);
+                      bool causal, Rounding rounding);
 
 // --- delta_rule.cu ---
 struct DeltaRule {

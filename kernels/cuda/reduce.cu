@@ -30,6 +30,27 @@ __global__ void rms_norm_rows(Heads x, Heads y, const float* weight, float eps, 
   }
 }
 
+__global__ void layer_norm_rows(Rows x, Rows y, const float* weight, const float* bias, float eps,
+                                Rounding rounding) {
+  auto* scratch = reinterpret_cast<double*>(shared_memory());
+  const float* from = x.data + blockIdx.x * x.stride;
+  float* to = y.data + blockIdx.x * y.stride;
+  const auto count = static_cast<double>(x.cols);
+  double sum = 0;
+  for (std::int64_t i = threadIdx.x; i < x.cols; i += blockDim.x) sum += double{from[i]};
+  const double mean = block_sum(sum, scratch) / count;
+  double squares = 0;
+  for (std::int64_t i = threadIdx.x; i < x.cols; i += blockDim.x) {
+    const double apart = double{from[i]} - mean;
+    squares += apart * apart;
+  }
+  const double factor = 1.0 / sqrt(block_sum(squares, scratch) / count + double{eps});
+  for (std::int64_t i = threadIdx.x; i < x.cols; i += blockDim.x) {
+    const auto normal = static_cast<float>((double{from[i]} - mean) * factor);
+    to[i] = rounded_to(normal * weight[i] + bias[i], rounding);
+  }
+}
+
 __global__ void gated_norm_rows(Heads x, Heads z, const float* weight, float eps,
                                 Rounding rounding) {
   auto* scratch = reinterpret_cast<double*>(shared_memory());
@@ -161,6 +182,12 @@ cudaError_t rms_norm(cudaStream_t s, const Heads& x, const Heads& y, const float
                      float offset, Rounding rounding) {
   return launch(rms_norm_rows, dim3{grid_of(x.tokens * x.heads)}, kThreads, kSums, s, x, y, weight,
                 eps, offset, rounding);
+}
+
+cudaError_t layer_norm(cudaStream_t s, const Rows& x, const Rows& y, const float* weight,
+                       const float* bias, float eps, Rounding rounding) {
+  return launch(layer_norm_rows, dim3{grid_of(x.rows)}, kThreads, kSums, s, x, y, weight, bias, eps,
+                rounding);
 }
 
 cudaError_t gated_norm(cudaStream_t s, const Heads& x, const Heads& z, const float* weight,

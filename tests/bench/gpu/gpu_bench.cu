@@ -261,7 +261,7 @@ void Bench::mixers() const {
   const Heads o = heads(kTokens, 16, 256);
   double s = seconds_of(stream, [&] {
     must(attention(stream, q, k, v, o, 1, tiles_there, static_cast<std::int64_t>(tiles.size()),
-                   Rounding::none),
+                   true, Rounding::none),
          "attention");
   });
   const double flop = 2.0 * 2 * kTokens * (kLength / 2.0) * 16 * 256;
