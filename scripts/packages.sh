@@ -6,6 +6,8 @@ build_packages=(
   libsimdjson-dev nlohmann-json3-dev libcli11-dev libfmt-dev libexpected-dev libre2-dev
   libpcre2-dev libutf8proc-dev libssl-dev libtomlplusplus-dev doctest-dev
 )
+# Pictures for `kl --prompts`; without them the rest is built and `kl` says what was missing.
+image_packages=(libpng-dev libjpeg62-turbo-dev)
 # The viewer; without them the rest is built and `ckpt-check gui` says what was missing.
 viewer_packages=(libimgui-dev libstb-dev libglfw3-dev libgl-dev libegl-dev)
 test_packages=(python3)

@@ -24,6 +24,8 @@ LIBRARIES = {
     "re2/": ("validator/loaders", "gui/state"),
     "pcre2.h": ("validator/tokenizer",),
     "utf8proc.h": ("validator/tokenizer",),
+    "png.h": ("validator/images",),
+    "jpeglib.h": ("validator/images",),
     "openssl/": ("validator/results",),
     "toml++/": ("validator/policy",),
     "cblas.h": ("kernels",),

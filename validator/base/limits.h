@@ -21,9 +21,12 @@ inline constexpr std::size_t kPatternBytes = 4096;              ///< a pattern f
 inline constexpr std::int64_t kPatternMemory = 8LL << 20;       ///< automaton of one pattern
 inline constexpr std::size_t kWalkEntries = 100'000;            ///< files of a repo
 inline constexpr std::size_t kWalkDepth = 32;
-inline constexpr std::size_t kShownChars = 200;           ///< quoted text on screen
-inline constexpr std::size_t kFindingPlaces = 100;        ///< places kept per finding
-inline constexpr std::int64_t kModelDimension = 1 << 20;  ///< layers, experts, heads
-inline constexpr std::int64_t kModelWidth = 1LL << 24;    ///< hidden sizes, vocabulary
+inline constexpr std::uint64_t kImageBytes = 64ULL << 20;     ///< an image file
+inline constexpr std::uint64_t kImagePixels = 64ULL << 20;    ///< width times height, decoded
+inline constexpr std::uint64_t kPromptsBytes = 256ULL << 20;  ///< a file of prompts
+inline constexpr std::size_t kShownChars = 200;               ///< quoted text on screen
+inline constexpr std::size_t kFindingPlaces = 100;            ///< places kept per finding
+inline constexpr std::int64_t kModelDimension = 1 << 20;      ///< layers, experts, heads
+inline constexpr std::int64_t kModelWidth = 1LL << 24;        ///< hidden sizes, vocabulary
 
 }  // namespace ckpt::limits

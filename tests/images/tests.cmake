@@ -1,0 +1,1 @@
+ckpt_test(images DEPENDS validator/images)
