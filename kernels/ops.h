@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -90,6 +91,18 @@ struct AttentionArgs {
   std::span<const std::int64_t> starts;
   Rounding rounding = Rounding::none;
 };
+
+struct LayerNormArgs {
+  Rows x;
+  Rows y;                         ///< may be x
+  std::span<const float> weight;  ///< host, [cols]
+  std::span<const float> bias;    ///< host, [cols]
+  float eps = 1e-6F;
+  Rounding rounding = Rounding::none;
+};
+
+/// Which GELU: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), or x/2 (1 + erf(x / sqrt 2)).
+enum class Gelu : std::uint8_t { tanh, erf };
 
 struct GateArgs {
   Heads x;     ///< in place
@@ -223,6 +236,39 @@ class Ops {
   /// Exponentials in f32 (2 ulp), sums and logarithms of sums in f64. A row with a non-finite logit
   /// gets NaN divergences and its counts. Metrics, sections 1 and 2.
   [[nodiscard]] virtual Result<void> divergence(const DivergenceArgs& args) = 0;
+
+  // Ops of the vision tower. A backend may lack them: the tower then runs on another one.
+
+  /// y = rd((x - mean) * rsqrt(variance + eps) * weight + bias) per row; sums in f64. Tolerance:
+  /// 4 ulp of the largest term. Source: arXiv 1607.06450; architecture, section 4.
+  [[nodiscard]] virtual Result<void> layer_norm(const LayerNormArgs& args) {
+    static_cast<void>(args);
+    return lacks("layer_norm");
+  }
+
+  /// x = rd(gelu(x)). Tolerance against f64: 2^-21 of max(|x|, 1), both kinds.
+  [[nodiscard]] virtual Result<void> gelu(const Rows& x, Gelu kind, Rounding rounding) {
+    static_cast<void>(x), static_cast<void>(kind), static_cast<void>(rounding);
+    return lacks("gelu");
+  }
+
+  /// x[t, :] = rd(x[t, :] + bias); bias is host, [cols].
+  [[nodiscard]] virtual Result<void> add_bias(const Rows& x, std::span<const float> bias,
+                                              Rounding rounding) {
+    static_cast<void>(x), static_cast<void>(bias), static_cast<void>(rounding);
+    return lacks("add_bias");
+  }
+
+  /// As attention(), but every token of a sequence sees all of it.
+  [[nodiscard]] virtual Result<void> full_attention(const AttentionArgs& args) {
+    static_cast<void>(args);
+    return lacks("full_attention");
+  }
+
+ private:
+  [[nodiscard]] tl::unexpected<Error> lacks(std::string_view op) const {
+    return fail(ErrorKind::unsupported, std::string(name()) + " has no " + std::string(op));
+  }
 };
 
 /// Which instructions the CPU backend uses: the best of the machine, or a forced level for tests.

@@ -1,5 +1,6 @@
-// Causal attention, one task per (sequence, kv head, block of queries): the query heads that share
-// a kv head are stacked, keys come in tiles, softmax is updated tile by tile.
+// Attention, causal or over the whole sequence, one task per (sequence, kv head, block of queries):
+// the query heads that share a kv head are stacked, keys come in tiles, softmax is updated tile by
+// tile.
 
 #include <algorithm>
 #include <atomic>
@@ -19,12 +20,14 @@ struct Task {
   std::int64_t begin;  // queries [begin, end) of the sequence
   std::int64_t end;
   std::int64_t kv_head;
+  std::int64_t keys;  // of the sequence, those that some query here sees
 };
 
 class Block {
  public:
-  Block(const AttentionArgs& args, const Level& level, const Task& task)
-      : args_(args),
+  Block(const AttentionArgs& args, const Level& level, const Task& task, bool causal)
+      : causal_(causal),
+        args_(args),
         level_(level),
         task_(task),
         share_(args.q.heads / args.k.heads),
@@ -41,10 +44,17 @@ class Block {
            (task_.kv_head * share_ + r % share_) * x.head_stride;
   }
 
+  // How many of the keys [key, key + count) row r sees.
+  std::int64_t seen(std::int64_t r, std::int64_t key, std::int64_t count) const {
+    if (!causal_) return count;
+    return std::clamp<std::int64_t>(task_.begin + r / share_ + 1 - key, 0, count);
+  }
+
   void tile(std::int64_t key, std::int64_t count);
   void soften(std::int64_t key, std::int64_t count);
   void weigh(std::int64_t key, std::int64_t count);
 
+  bool causal_;
   const AttentionArgs& args_;
   const Level& level_;
   const Task& task_;
@@ -99,13 +109,12 @@ void Block::soften(std::int64_t key, std::int64_t count) {
   for (std::int64_t r = 0; r < rows_; ++r) {
     const auto i = static_cast<std::size_t>(r);
     float* row = scores_.get() + r * kKeyTile;
-    const std::int64_t query = task_.begin + r / share_;
-    const std::int64_t seen = std::clamp<std::int64_t>(query + 1 - key, 0, count);
-    std::fill(row + seen, row + count, 0.0F);
-    if (seen == 0) continue;
-    level_.scale(row, args_.scale, seen);
-    const float peak = std::max(peaks_[i], level_.max(row, seen));
-    const float sum = level_.exp_sum(row, peak, seen);
+    const std::int64_t visible = seen(r, key, count);
+    std::fill(row + visible, row + count, 0.0F);
+    if (visible == 0) continue;
+    level_.scale(row, args_.scale, visible);
+    const float peak = std::max(peaks_[i], level_.max(row, visible));
+    const float sum = level_.exp_sum(row, peak, visible);
     float keep = peaks_[i] - peak;
     keep = level_.exp_sum(&keep, 0, 1);
     sums_[i] = sums_[i] * keep + sum;
@@ -121,7 +130,8 @@ void Block::weigh(std::int64_t key, std::int64_t count) {
   const float* values =
       v.data + (task_.first + key) * v.token_stride + task_.kv_head * v.head_stride;
   Range range;
-  for (std::int64_t j = std::max<std::int64_t>(0, task_.begin - key); j < count; ++j) {
+  const std::int64_t hidden = causal_ ? std::max<std::int64_t>(0, task_.begin - key) : count;
+  for (std::int64_t j = hidden; j < count; ++j) {
     level_.probe(values + j * v.token_stride, dim_, range);
   }
   Multiply p{.m = rows_,
@@ -138,7 +148,7 @@ void Block::weigh(std::int64_t key, std::int64_t count) {
   if (range.nonfinite == 0) return level_.multiply(p);
   for (std::int64_t r = 0; r < rows_; ++r) {
     p.m = 1;
-    p.k = std::clamp<std::int64_t>(task_.begin + r / share_ + 1 - key, 0, count);
+    p.k = seen(r, key, count);
     p.a = scores_.get() + r * kKeyTile;
     p.c = o_.get() + r * dim_;
     level_.multiply(p);
@@ -152,8 +162,8 @@ void Block::run() {
     peaks_[static_cast<std::size_t>(r)] = -std::numeric_limits<float>::infinity();
     sums_[static_cast<std::size_t>(r)] = 0;
   }
-  for (std::int64_t key = 0; key < task_.end; key += kKeyTile) {
-    const std::int64_t count = std::min(kKeyTile, task_.end - key);
+  for (std::int64_t key = 0; key < task_.keys; key += kKeyTile) {
+    const std::int64_t count = std::min(kKeyTile, task_.keys - key);
     tile(key, count);
     soften(key, count);
     weigh(key, count);
@@ -166,7 +176,7 @@ void Block::run() {
   }
 }
 
-std::vector<Task> make_tasks(const AttentionArgs& args) {
+std::vector<Task> make_tasks(const AttentionArgs& args, bool causal) {
   const std::int64_t share = args.q.heads / args.k.heads;
   const std::int64_t step = std::max<std::int64_t>(1, kStackedRows / share);
   std::vector<Task> tasks;
@@ -174,7 +184,8 @@ std::vector<Task> make_tasks(const AttentionArgs& args) {
     const std::int64_t length = args.starts[s + 1] - args.starts[s];
     for (std::int64_t h = 0; h < args.k.heads; ++h) {
       for (std::int64_t t = 0; t < length; t += step) {
-        tasks.push_back({args.starts[s], t, std::min(length, t + step), h});
+        const std::int64_t end = std::min(length, t + step);
+        tasks.push_back({args.starts[s], t, end, h, causal ? end : length});
       }
     }
   }
@@ -184,12 +195,20 @@ std::vector<Task> make_tasks(const AttentionArgs& args) {
 }  // namespace
 
 Result<void> CpuOps::attention(const AttentionArgs& args) {
+  return attend(args, true);
+}
+
+Result<void> CpuOps::full_attention(const AttentionArgs& args) {
+  return attend(args, false);
+}
+
+Result<void> CpuOps::attend(const AttentionArgs& args, bool causal) {
   const Heads& q = args.q;
   if (!fits(args)) return bad_extents("attention");
-  const std::vector<Task> tasks = make_tasks(args);
+  const std::vector<Task> tasks = make_tasks(args, causal);
   std::atomic<bool> ok = true;
   pool_.parallel_for(tasks.size(), [&](std::size_t i) {
-    Block block(args, level_, tasks[i]);
+    Block block(args, level_, tasks[i], causal);
     if (block.allocate()) {
       block.run();
     } else {

@@ -102,8 +102,15 @@ class CpuOps final : public Ops {
                                          std::span<double> out) override;
   [[nodiscard]] Result<Range> probe(const Rows& x) override;
   [[nodiscard]] Result<void> divergence(const DivergenceArgs& args) override;
+  [[nodiscard]] Result<void> layer_norm(const LayerNormArgs& args) override;
+  [[nodiscard]] Result<void> gelu(const Rows& x, Gelu kind, Rounding rounding) override;
+  [[nodiscard]] Result<void> add_bias(const Rows& x, std::span<const float> bias,
+                                      Rounding rounding) override;
+  [[nodiscard]] Result<void> full_attention(const AttentionArgs& args) override;
 
  private:
+  [[nodiscard]] Result<void> attend(const AttentionArgs& args, bool causal);
+
   /// Calls `body(begin, end)` for blocks of rows, in parallel.
   void over_rows(std::int64_t rows, std::int64_t row_floats,
                  const std::function<void(std::int64_t, std::int64_t)>& body);

@@ -1,6 +1,8 @@
 // Norms, gates, rotary embedding and the short convolution: one row of work at a time.
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
 
 #include "kernels/cpu/cpu_ops.h"
 
@@ -28,6 +30,71 @@ Result<void> CpuOps::rms_norm(const NormArgs& args) {
         level_.rms_norm(head_at(x, t, h), head_at(args.y, t, h), args.weight.data(), x.dim,
                         args.eps, args.weight_offset, args.rounding);
       }
+    }
+  });
+  return {};
+}
+
+Result<void> CpuOps::layer_norm(const LayerNormArgs& args) {
+  const Rows& x = args.x;
+  const auto width = static_cast<std::int64_t>(args.weight.size());
+  if (x.rows != args.y.rows || x.cols != args.y.cols || width != x.cols || x.cols == 0 ||
+      args.bias.size() != args.weight.size()) {
+    return bad_extents("layer_norm");
+  }
+  over_rows(x.rows, x.cols, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      const float* from = x.data + t * x.stride;
+      float* to = args.y.data + t * args.y.stride;
+      double sum = 0;
+      for (std::int64_t c = 0; c < width; ++c) sum += double{from[c]};
+      const double mean = sum / static_cast<double>(width);
+      double squares = 0;
+      for (std::int64_t c = 0; c < width; ++c) {
+        squares += (double{from[c]} - mean) * (double{from[c]} - mean);
+      }
+      const double factor = 1 / std::sqrt(squares / static_cast<double>(width) + double{args.eps});
+      for (std::int64_t c = 0; c < width; ++c) {
+        const auto i = static_cast<std::size_t>(c);
+        to[c] = static_cast<float>((double{from[c]} - mean) * factor * double{args.weight[i]} +
+                                   double{args.bias[i]});
+      }
+      level_.round(to, width, args.rounding);
+    }
+  });
+  return {};
+}
+
+Result<void> CpuOps::gelu(const Rows& x, Gelu kind, Rounding rounding) {
+  over_rows(x.rows, x.cols, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> gate(static_cast<std::size_t>(x.cols));
+    for (std::int64_t t = begin; t < end; ++t) {
+      float* row = x.data + t * x.stride;
+      if (kind == Gelu::erf) {
+        for (std::int64_t c = 0; c < x.cols; ++c) {
+          row[c] *= 0.5F * (1 + std::erf(row[c] * std::numbers::sqrt2_v<float> / 2));
+        }
+        level_.round(row, x.cols, rounding);
+        continue;
+      }
+      // (1 + tanh(u)) / 2 = sigmoid(2 u), which every level has as a vector loop.
+      constexpr float kFactor = 2 * 0.7978845608028654F;  // 2 sqrt(2 / pi)
+      for (std::int64_t c = 0; c < x.cols; ++c) {
+        gate[static_cast<std::size_t>(c)] =
+            kFactor * (row[c] + 0.044715F * row[c] * row[c] * row[c]);
+      }
+      level_.sigmoid_gate(row, gate.data(), x.cols, Rounding::none);
+      level_.round(row, x.cols, rounding);
+    }
+  });
+  return {};
+}
+
+Result<void> CpuOps::add_bias(const Rows& x, std::span<const float> bias, Rounding rounding) {
+  if (static_cast<std::int64_t>(bias.size()) != x.cols) return bad_extents("add_bias");
+  over_rows(x.rows, x.cols, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t) {
+      level_.add(x.data + t * x.stride, bias.data(), x.cols, rounding);
     }
   });
   return {};
