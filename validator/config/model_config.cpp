@@ -164,6 +164,14 @@ void read_vision(const json::Value& object, ModelConfig& m) {
   r.integer("in_channels", 1, 4096, v.in_channels);
   r.integer("num_position_embeddings", 1, kWidth, v.num_position_embeddings);
   r.integer("out_hidden_size", 1, kWidth, v.out_hidden_size);
+  r.text("hidden_act", v.hidden_act);
+  r.field("deepstack_visual_indexes").each([&](const json::Value&) { v.deepstack = true; });
+  Reader("config.json", object.find("rope_parameters"), "/vision_config/rope_parameters", m.defects)
+      .number("rope_theta", 1, 1e12, v.rope_theta);
+  const Reader top("config.json", m.document->root(), "", m.defects);
+  top.integer("image_token_id", 0, kWidth, v.image_token_id);
+  top.integer("vision_start_token_id", 0, kWidth, v.vision_start_token_id);
+  top.integer("vision_end_token_id", 0, kWidth, v.vision_end_token_id);
   if (v.out_hidden_size != m.text.hidden_size) {
     r.defect(DefectKind::inconsistent, "out_hidden_size", r.field("out_hidden_size"),
              fmt::format("vision `out_hidden_size` {} is not the text `hidden_size` {}",

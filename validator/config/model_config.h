@@ -101,6 +101,12 @@ struct VisionConfig {
   std::int64_t in_channels = 3;
   std::int64_t num_position_embeddings = 2304;
   std::int64_t out_hidden_size = 3584;
+  std::string hidden_act = "gelu_pytorch_tanh";
+  bool deepstack = false;  ///< deepstack_visual_indexes names layers: not computed here
+  double rope_theta = 10000;
+  std::int64_t image_token_id = 248056;  ///< top level of the config, as the next two
+  std::int64_t vision_start_token_id = 248053;
+  std::int64_t vision_end_token_id = 248054;
 };
 
 /// A declared dtype: `dtype` or `torch_dtype`, at the top, in text_config or in vision_config.

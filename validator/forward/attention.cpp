@@ -28,7 +28,9 @@ Result<void> norm_and_turn(const Context& ctx, const Heads& x, std::span<const f
                                   .eps = static_cast<float>(ctx.config.rms_norm_eps),
                                   .rounding = ctx.rounding}),
                 "norm");
-  return ctx.ops.rope({x, ctx.rope.cos, ctx.rope.sin, starts, ctx.rounding});
+  const std::int64_t all[] = {0, x.tokens};
+  const auto turns = ctx.rope.by_token ? std::span<const std::int64_t>(all) : starts;
+  return ctx.ops.rope({x, ctx.rope.cos, ctx.rope.sin, turns, ctx.rounding});
 }
 
 }  // namespace

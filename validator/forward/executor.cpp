@@ -39,6 +39,9 @@ class PassRun {
  private:
   Result<void> allocate();
   Result<void> embed();
+  Result<void> embed_images();
+  Result<void> write_images(const Rows& x, const std::vector<float>& rows);
+  Result<void> turn_images();
   Result<void> layer(int index);
   Result<void> mixers(int index, config::LayerType type);
   Result<void> mixer_block(int index, std::size_t begin, std::size_t end);
@@ -69,6 +72,8 @@ class PassRun {
   MixerWeights candidate_;
   NormPair norm_;  // the last one taken from the feed
   VariantStates variants_;
+  std::vector<Image> images_;        // of the pass, their sequences counted within it
+  std::optional<RopeTable> places_;  // with images: angles of every token
   bool same_mixer_ = false;
   bool equal_streams_ = false;  // both residual streams hold the same numbers
 };
@@ -86,6 +91,70 @@ Result<void> PassRun::allocate() {
     *rows = {buffer.data(), pass_.tokens, width, width};
     memory_.push_back(std::move(buffer));
   }
+  for (Image image : a_.images) {
+    if (image.sequence < pass_.first_sequence) continue;
+    image.sequence -= pass_.first_sequence;
+    if (image.sequence < pass_.sequences) images_.push_back(std::move(image));
+  }
+  return images_.empty() ? Result<void>{} : turn_images();
+}
+
+// The angles of a pass with images: a token's place is not its position then.
+Result<void> PassRun::turn_images() {
+  const config::VisionConfig& vision = *a_.pair.reference.config().vision;
+  std::vector<Place3> places;
+  auto image = images_.begin();
+  for (std::size_t s = 0; s < pass_.sequences; ++s) {
+    const auto first = image;
+    while (image != images_.end() && image->sequence == s) ++image;
+    const std::vector<Place3> some =
+        places_of(starts_[s + 1] - starts_[s], std::span(first, image), vision);
+    places.insert(places.end(), some.begin(), some.end());
+  }
+  if (static_cast<std::int64_t>(places.size()) != pass_.tokens) {
+    return fail(ErrorKind::internal, "the images do not fit their sequences");
+  }
+  CKPT_TRY(places_, make_rope_table(ops_, a_.config, places, ctx_.rounding), "angles");
+  places_->rows.by_token = true;
+  return {};
+}
+
+Result<void> PassRun::write_images(const Rows& x, const std::vector<float>& rows) {
+  const config::VisionConfig& vision = *a_.pair.reference.config().vision;
+  std::size_t at = 0;
+  for (const Image& image : images_) {
+    const std::int64_t count = image.tokens(vision);
+    const auto floats = static_cast<std::size_t>(count * x.cols);
+    CKPT_TRY_VOID(ops_.write(x.slice(starts_[image.sequence] + image.position, count),
+                             std::span(rows).subspan(at, floats)),
+                  "images");
+    at += floats;
+  }
+  return {};
+}
+
+// The tower's rows take the place of the embedding's.
+Result<void> PassRun::embed_images() {
+  if (images_.empty()) return {};
+  kernels::Ops& ops = a_.vision_ops == nullptr ? ops_ : *a_.vision_ops;
+  CKPT_TRY(const VisionRows rows,
+           run_vision({a_.pair, *a_.pair.reference.config().vision, ops, a_.mode,
+                       a_.weight_rounding, a_.stop},
+                      images_),
+           "vision tower");
+  CKPT_TRY_VOID(write_images(h_.x_reference, rows.reference), "reference");
+  CKPT_TRY_VOID(write_images(h_.x_candidate, rows.candidate), "candidate");
+  if (rows.reference != rows.candidate) {
+    CKPT_TRY_VOID(variants_.wake(-1, arch::ModuleClass::vision, h_.x_reference, h_.x_candidate),
+                  "variants");
+  }
+  for (std::size_t v = 0; v < variants_.size(); ++v) {
+    if (!variants_.alive(v)) continue;
+    const Stream from = variants_.variant(v).source(-1, arch::ModuleClass::vision);
+    CKPT_TRY_VOID(
+        write_images(variants_.x(v), from == Stream::reference ? rows.reference : rows.candidate),
+        "variants");
+  }
   return {};
 }
 
@@ -93,13 +162,18 @@ Result<void> PassRun::embed() {
   const auto tokens = std::span(a_.sequences).subspan(pass_.first_sequence, pass_.sequences);
   CKPT_TRY_VOID(embed_tokens(a_.pair.reference, tokens, ops_, h_.x_reference), "reference");
   CKPT_TRY_VOID(embed_tokens(a_.pair.candidate, tokens, ops_, h_.x_candidate), "candidate");
-  std::vector<double> apart(static_cast<std::size_t>(pass_.tokens));
-  CKPT_TRY_VOID(ops_.row_squares(h_.x_reference, h_.x_candidate, apart), "embedding");
-  equal_streams_ = std::all_of(apart.begin(), apart.end(), [](double d) { return d == 0; });
+  const auto streams_equal = [this]() -> Result<bool> {
+    std::vector<double> apart(static_cast<std::size_t>(pass_.tokens));
+    CKPT_TRY_VOID(ops_.row_squares(h_.x_reference, h_.x_candidate, apart), "embedding");
+    return std::all_of(apart.begin(), apart.end(), [](double d) { return d == 0; });
+  };
+  CKPT_TRY(equal_streams_, streams_equal(), "embedding");
   if (!equal_streams_) {
     CKPT_TRY_VOID(variants_.wake(-1, arch::ModuleClass::embedding, h_.x_reference, h_.x_candidate),
                   "variants");
   }
+  CKPT_TRY_VOID(embed_images(), "images");
+  CKPT_TRY(equal_streams_, streams_equal(), "embedding");
   CKPT_TRY_VOID(variants_.wake_noise(h_.x_reference, h_.x_candidate), "variants");
   CKPT_TRY_VOID(tap(Stream::reference, -1).see(ops_, Point::embedding, h_.x_reference), "tap");
   return tap(Stream::candidate, -1).see(ops_, Point::embedding, h_.x_candidate);
@@ -123,20 +197,21 @@ Result<void> PassRun::mixer_block(int index, std::size_t begin, std::size_t end)
   const Rows x = h_.x_reference.slice(row, count);
   const Rows x_candidate = h_.x_candidate.slice(row, count);
   const MixerWeights& candidate = same_mixer_ ? reference_ : candidate_;
+  const Context ctx = places_ ? ctx_.with_rope(places_->rows.slice(row, count)) : ctx_;
   const WorkspaceScope scope(ctx_.workspace);
   CKPT_TRY(const Rows o, ctx_.workspace.take(count, x.cols), "mixer");
   CKPT_TRY(const Rows other, ctx_.workspace.take(count, x.cols), "mixer");
-  CKPT_TRY_VOID(run_mixer(ctx_, reference_, x, starts, tap(Stream::reference, index, row), o),
+  CKPT_TRY_VOID(run_mixer(ctx, reference_, x, starts, tap(Stream::reference, index, row), o),
                 "reference");
   const Rows local = h_.local.slice(row, count);
   CKPT_TRY_VOID(ops_.fill(local, 0), "local");
   if (!same_mixer_ && !equal_streams_ && ctx_.local) {
-    CKPT_TRY_VOID(run_mixer(ctx_, candidate, x, starts, {}, other), "local");
+    CKPT_TRY_VOID(run_mixer(ctx, candidate, x, starts, {}, other), "local");
     CKPT_TRY_VOID(ops_.subtract(other, o), "local");
     CKPT_TRY_VOID(ops_.add(local, other, Rounding::none), "local");
   }
   CKPT_TRY_VOID(
-      run_mixer(ctx_, candidate, x_candidate, starts, tap(Stream::candidate, index, row), other),
+      run_mixer(ctx, candidate, x_candidate, starts, tap(Stream::candidate, index, row), other),
       "candidate");
   if (equal_streams_) {  // before the first layer the candidate's inputs are the reference's
     CKPT_TRY_VOID(ops_.add(local, other, Rounding::none), "local");
@@ -147,9 +222,8 @@ Result<void> PassRun::mixer_block(int index, std::size_t begin, std::size_t end)
   CKPT_TRY_VOID(ops_.add(before, x, Rounding::none), "residual");
   CKPT_TRY_VOID(ops_.add(x, o, ctx_.rounding), "residual");
   CKPT_TRY_VOID(ops_.add(x_candidate, other, ctx_.rounding), "residual");
-  return mix_variants(ctx_, variants_, index,
-                      a_.config.layer_types[static_cast<std::size_t>(index)], reference_, candidate,
-                      starts, row, count);
+  return mix_variants(ctx, variants_, index, a_.config.layer_types[static_cast<std::size_t>(index)],
+                      reference_, candidate, starts, row, count);
 }
 
 // Variants that take this layer's mixer from the other side leave the stream they follow here.
@@ -257,6 +331,13 @@ Result<void> PassRun::head() {
     for (std::size_t t = 1; t < sequence.size(); ++t) labels.push_back(sequence[t]);
     if (!sequence.empty()) labels.push_back(-1);
   }
+  for (const Image& image : images_) {  // nobody predicts the tokens of an image
+    const std::int64_t first = starts_[image.sequence] + image.position - 1;
+    const std::int64_t count = image.tokens(*a_.pair.reference.config().vision);
+    for (std::int64_t i = std::max<std::int64_t>(first, 0); i < first + count; ++i) {
+      labels[static_cast<std::size_t>(i)] = -1;
+    }
+  }
   Head head_stage(a_.pair, ops_, a_.weight_rounding, a_.plan.head_resident,
                   a_.plan.read_ahead_bytes);
   CKPT_TRY_VOID(head_stage.open(), "head");
@@ -308,8 +389,8 @@ Result<void> run_forward(const ForwardArgs& a) {
   const Rounding rounding = rounding_of(a.mode);
   CKPT_TRY(const RopeTable rope, make_rope_table(a.ops, a.config, longest, rounding), "forward");
   Workspace workspace(a.ops);
-  const Context context{a.ops, a.config,       rounding, workspace,
-                        rope,  a.exact_router, a.local,  a.stop};
+  const Context context{a.ops,     a.config,       rounding, workspace,
+                        rope.rows, a.exact_router, a.local,  a.stop};
   const Place start = (a.journal == nullptr ? std::nullopt : a.journal->start()).value_or(Place{});
   std::int64_t first = 0;
   for (std::size_t i = 0; i < a.plan.passes.size(); ++i) {

@@ -14,6 +14,7 @@
 #include "validator/forward/plan.h"
 #include "validator/forward/taps.h"
 #include "validator/forward/variants.h"
+#include "validator/forward/vision.h"
 
 namespace ckpt::forward {
 
@@ -31,7 +32,9 @@ struct ForwardArgs {
   std::span<const Variant> variants;  ///< further streams, compared with the reference
   bool local = true;                  ///< local errors; without them a third of the work falls away
   kernels::Rounding weight_rounding = kernels::Rounding::none;  ///< of decoded codes
-  Journal* journal = nullptr;  ///< null: the run cannot be taken up again
+  Journal* journal = nullptr;     ///< null: the run cannot be taken up again
+  std::span<const Image> images;  ///< between the tokens, in order; the reference then has a tower
+  kernels::Ops* vision_ops = nullptr;  ///< for the tower; null: `ops`
   std::stop_token stop;
 };
 

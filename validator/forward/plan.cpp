@@ -107,7 +107,8 @@ std::string Plan::text() const {
 
 Result<Plan> make_plan(const Pair& pair, const config::TextConfig& config,
                        const std::vector<std::vector<std::int32_t>>& sequences,
-                       std::uint64_t budget, std::size_t variants) {
+                       std::uint64_t budget, std::size_t variants,
+                       std::uint64_t extra_token_bytes) {
   CKPT_TRY(const Sizes sizes, sizes_of(pair, config), "memory plan");
   std::int64_t longest = 1;
   std::int64_t total = 0;
@@ -115,7 +116,7 @@ Result<Plan> make_plan(const Pair& pair, const config::TextConfig& config,
     longest = std::max(longest, static_cast<std::int64_t>(sequence.size()));
     total += static_cast<std::int64_t>(sequence.size());
   }
-  const std::uint64_t per_token = token_bytes(config, variants);
+  const std::uint64_t per_token = token_bytes(config, variants) + extra_token_bytes;
   const auto state_bytes = [&](std::int64_t tokens) {
     return static_cast<std::uint64_t>(tokens) * per_token;
   };

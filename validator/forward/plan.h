@@ -29,10 +29,12 @@ struct Plan {
   [[nodiscard]] std::string text() const;
 };
 
-/// `variants`: streams carried beside the two. Errors: memory (not even one sequence fits
+/// `variants`: streams carried beside the two; `extra_token_bytes`: what a token takes besides, in
+/// runs with images. Errors: memory (not even one sequence fits
 /// `budget_bytes`: says how much it takes).
 [[nodiscard]] Result<Plan> make_plan(const Pair& pair, const config::TextConfig& config,
                                      const std::vector<std::vector<std::int32_t>>& sequences,
-                                     std::uint64_t budget_bytes, std::size_t variants = 0);
+                                     std::uint64_t budget_bytes, std::size_t variants = 0,
+                                     std::uint64_t extra_token_bytes = 0);
 
 }  // namespace ckpt::forward

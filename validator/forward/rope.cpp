@@ -74,27 +74,57 @@ Result<RopeScaling> rope_scaling(const config::TextConfig& config) {
   return out;
 }
 
+namespace {
+
+/// The axis of column j: height on columns 1, 4, ... and width on 2, 5, ..., as far as their
+/// sections go.
+std::int64_t Place3::*axis_of(const config::RopeConfig& rope, std::int64_t column) {
+  const auto section = [&rope](std::size_t i) {
+    return i < rope.mrope_section.size() ? rope.mrope_section[i] : 0;
+  };
+  if (column % 3 == 1 && column / 3 < section(1)) return &Place3::height;
+  if (column % 3 == 2 && column / 3 < section(2)) return &Place3::width;
+  return &Place3::time;
+}
+
+}  // namespace
+
+Result<RopeTable> upload_rope(kernels::Ops& ops, std::span<const float> cos,
+                              std::span<const float> sin, std::int64_t half) {
+  const std::int64_t rows = half == 0 ? 0 : static_cast<std::int64_t>(cos.size()) / half;
+  RopeTable table;
+  CKPT_TRY(table.memory, ops.allocate(2 * rows * half), "angles");
+  table.rows.cos = {table.memory.data(), rows, half, half};
+  table.rows.sin = {table.memory.data() + rows * half, rows, half, half};
+  CKPT_TRY_VOID(ops.write(table.rows.cos, cos), "angles");
+  CKPT_TRY_VOID(ops.write(table.rows.sin, sin), "angles");
+  return table;
+}
+
 Result<RopeTable> make_rope_table(kernels::Ops& ops, const config::TextConfig& config,
-                                  std::int64_t positions, kernels::Rounding rounding) {
+                                  std::span<const Place3> places, kernels::Rounding rounding) {
   CKPT_TRY(const RopeScaling scaling, rope_scaling(config), "rope");
   const auto half = static_cast<std::int64_t>(scaling.inverse_frequency.size());
   std::vector<float> cos;
   std::vector<float> sin;
-  for (std::int64_t t = 0; t < positions; ++t) {
-    for (const float inverse : scaling.inverse_frequency) {
-      const double angle = static_cast<float>(t) * inverse;  // an f32 product, as in the reference
+  for (const Place3& place : places) {
+    for (std::int64_t j = 0; j < half; ++j) {
+      const float inverse = scaling.inverse_frequency[static_cast<std::size_t>(j)];
+      // An f32 product, as in the reference.
+      const double angle = static_cast<float>(place.*axis_of(config.rope, j)) * inverse;
       const float factor = scaling.attention_factor;
       cos.push_back(rounded(static_cast<float>(std::cos(angle)) * factor, rounding));
       sin.push_back(rounded(static_cast<float>(std::sin(angle)) * factor, rounding));
     }
   }
-  RopeTable table;
-  CKPT_TRY(table.memory, ops.allocate(2 * positions * half), "rope");
-  table.cos = {table.memory.data(), positions, half, half};
-  table.sin = {table.memory.data() + positions * half, positions, half, half};
-  CKPT_TRY_VOID(ops.write(table.cos, cos), "rope");
-  CKPT_TRY_VOID(ops.write(table.sin, sin), "rope");
-  return table;
+  return upload_rope(ops, cos, sin, half);
+}
+
+Result<RopeTable> make_rope_table(kernels::Ops& ops, const config::TextConfig& config,
+                                  std::int64_t positions, kernels::Rounding rounding) {
+  std::vector<Place3> places;
+  for (std::int64_t t = 0; t < positions; ++t) places.push_back({t, t, t});
+  return make_rope_table(ops, config, places, rounding);
 }
 
 }  // namespace ckpt::forward

@@ -177,7 +177,8 @@ Result<void> run_solo(const ForwardArgs& a, const ReferenceStates& states) {
   const kernels::Rounding rounding = rounding_of(a.mode);
   CKPT_TRY(const RopeTable rope, make_rope_table(a.ops, a.config, longest, rounding), "forward");
   Workspace workspace(a.ops);
-  const Context context{a.ops, a.config, rounding, workspace, rope, a.exact_router, false, a.stop};
+  const Context context{a.ops,     a.config,       rounding, workspace,
+                        rope.rows, a.exact_router, false,    a.stop};
   std::int64_t first = 0;
   for (std::size_t i = 0; i < a.plan.passes.size(); ++i) {
     SoloRun pass(a, states, context, a.plan.passes[i], first);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "validator/base/bits.h"
@@ -146,7 +147,8 @@ Result<void> Model::check(std::uint32_t module) const {
   if (s.format == quant::Format::absent) {
     return fail(ErrorKind::not_found, fmt::format("{}: not stored", m.name));
   }
-  if (m.bias && tensor(module, Member::bias) != nullptr) {
+  // The tower's biases are asked for with load_bias.
+  if (m.bias && m.cls != arch::ModuleClass::vision && tensor(module, Member::bias) != nullptr) {
     return fail(ErrorKind::unsupported, fmt::format("{}: a bias is not computed", m.name));
   }
   if (s.format != quant::Format::plain) {
@@ -182,6 +184,28 @@ Result<Parameter> Model::load(std::uint32_t module) const {
   CKPT_TRY_VOID(check(module), "weights");
   if (s.format != quant::Format::plain) return load_packed(module);
   return load_rows(module, 0, m.shape.empty() ? 1 : m.shape[0]);
+}
+
+Result<std::vector<float>> Model::load_bias(std::uint32_t module) const {
+  const arch::Module& m = blueprint_->modules()[module];
+  const Tensor* t = tensor(module, Member::bias);
+  if (t == nullptr) return fail(ErrorKind::not_found, fmt::format("{}.bias: not stored", m.name));
+  if (!plain_dtype(t->dtype)) {
+    return fail(ErrorKind::unsupported,
+                fmt::format("{}.bias: dtype {}", m.name, dtype_name(t->dtype)));
+  }
+  const Shape asked{m.shape.empty() ? 1 : m.shape[0]};
+  if (!std::ranges::equal(t->shape, asked)) {
+    return fail(ErrorKind::format, fmt::format("{}.bias: {} is stored, {} asked for", m.name,
+                                               shape_text(t->shape), shape_text(asked)));
+  }
+  Parameter p;
+  p.name = m.name;
+  p.shape = asked;
+  p.dtype = t->dtype;
+  p.data = Bytes(asked[0] * dtype_bits(t->dtype) / 8);
+  CKPT_TRY_VOID(checkpoint_->read(*t, 0, p.data), shown(t->name));
+  return p.decode_all();
 }
 
 Result<Parameter> Model::load_rows(std::uint32_t module, std::uint64_t begin,

@@ -42,6 +42,8 @@ class Model {
   /// Reads rows [begin, end) of a plain weight. Errors: as load(); unsupported for packed ones.
   [[nodiscard]] Result<Parameter> load_rows(std::uint32_t module, std::uint64_t begin,
                                             std::uint64_t end) const;
+  /// A module's bias [out] in f32. Errors: not_found, unsupported, format, io.
+  [[nodiscard]] Result<std::vector<float>> load_bias(std::uint32_t module) const;
   /// Hint that a module will be loaded soon.
   void will_need(std::uint32_t module) const;
 
