@@ -88,6 +88,22 @@ std::string distributions(const Metrics& m) {
   return out + "</tbody></table></div>\n";
 }
 
+std::string modalities(const Metrics& m) {
+  if (m.modalities.empty()) return {};
+  std::string out =
+      "<h3>By kind of position</h3>\n<div class=\"scroll\"><table><thead><tr><th>positions</th><th "
+      "class=\"n\">number</th><th class=\"n\">mean KL, nats</th><th>95 % interval</th><th "
+      "class=\"n\">same top-1 token</th></tr></thead><tbody>\n";
+  for (const results::Modality& b : m.modalities) {
+    out += fmt::format(
+        "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{} to {}</td><td "
+        "class=\"n\">{:.2f} %</td></tr>\n",
+        html(modality_words(b)), with_commas(b.positions), number(b.kl), number(b.ci95[0]),
+        number(b.ci95[1]), 100 * b.top1);
+  }
+  return out + "</tbody></table></div>\n";
+}
+
 std::string gates(const Results& r) {
   if (r.gates.empty()) return {};
   std::string out =
@@ -131,7 +147,7 @@ std::string page_distance(const PageInput& in) {
   const Results& r = in.results;
   if (!r.metrics) return {};
   return page_heading(in, "distance", "Distance to the reference") + cards(*r.metrics) +
-         meaning(r) + distributions(*r.metrics) + gates(r);
+         meaning(r) + distributions(*r.metrics) + modalities(*r.metrics) + gates(r);
 }
 
 std::string page_how(const PageInput& in) {
@@ -144,6 +160,7 @@ std::string page_how(const PageInput& in) {
     out += fact("tokens",
                 fmt::format("{} in {} of at most {}", with_commas(r.how.tokens),
                             plural(r.how.sequences, "sequence"), with_commas(r.how.context)));
+    if (r.how.images > 0) out += fact("images", with_commas(r.how.images));
     out += fact("arithmetic", r.how.mode) + fact("backend", r.how.backend);
     out += fact("seed", std::to_string(r.how.seed));
   }

@@ -87,6 +87,11 @@ std::string metrics_table(const Results& r) {
                      percent(m.top1));
   out += fmt::format("| perplexity | {:.4f} to {:.4f} |\n", m.perplexity_reference,
                      m.perplexity_candidate);
+  for (const results::Modality& b : m.modalities) {
+    out += fmt::format("| mean KL, {} ({}) | {}, 95 % [{}, {}] |\n", markdown(modality_words(b)),
+                       plural(b.positions, "position"), number(b.kl), number(b.ci95[0]),
+                       number(b.ci95[1]));
+  }
   out += fmt::format("| NaN or Inf | {} |\n\n", with_commas(m.nonfinite_count));
   return out;
 }

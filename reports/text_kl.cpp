@@ -259,6 +259,13 @@ std::string kl_text(const Results& r, const TextOptions& o) {
                     number(m.noise_floor->excess_ci95[0]), number(m.noise_floor->excess_ci95[1])),
         o);
   }
+  for (const results::Modality& b : m.modalities) {
+    out += row(&b == m.modalities.data() ? "by kind of position" : "",
+               fmt::format("{}: {} at {}, 95 % [{}, {}], same top-1 {:.2f} %", modality_words(b),
+                           number(b.kl), plural(b.positions, "position"), number(b.ci95[0]),
+                           number(b.ci95[1]), 100 * b.top1),
+               o);
+  }
   if (o.verbose) out += compatibility(m);
   out += gates(r, o);
   if (m.attribution && m.attribution->advice) out += advice(*m.attribution->advice, o);

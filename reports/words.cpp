@@ -27,8 +27,9 @@ std::string counts_text(const Results& r) {
 
 std::string depth_text(const Results& r) {
   if (r.run.command == "kl") {
-    return fmt::format("{} tokens of {}, {}, {}, {}", with_commas(r.how.tokens), r.how.text,
-                       r.how.backend, r.how.mode, duration(r.run.duration_s));
+    const std::string images = r.how.images == 0 ? "" : " with " + plural(r.how.images, "image");
+    return fmt::format("{} tokens of {}{}, {}, {}, {}", with_commas(r.how.tokens), r.how.text,
+                       images, r.how.backend, r.how.mode, duration(r.run.duration_s));
   }
   return fmt::format("{} rules on {}, {}", r.rules_ran,
                      r.run.depth == "deep" ? "headers, configs and values" : "headers and configs",
@@ -142,6 +143,12 @@ std::string set_aside_text(const Finding& f) {
   if (f.status == "new") return {};
   if (f.waiver) return fmt::format("waived until {}: {}", f.waiver->until, f.waiver->reason);
   return f.status == "known" ? "in the baseline" : f.status;
+}
+
+std::string modality_words(const results::Modality& modality) {
+  if (modality.name == "text") return "text before any image";
+  if (modality.name == "image") return "inside an image";
+  return modality.name == "text_after_image" ? "text after an image" : modality.name;
 }
 
 }  // namespace ckpt::reports

@@ -63,4 +63,7 @@ namespace ckpt::reports {
 /// Why a finding does not count; empty when it does.
 [[nodiscard]] std::string set_aside_text(const results::Finding& finding);
 
+/// `text after an image`; an unknown name is given back as it is.
+[[nodiscard]] std::string modality_words(const results::Modality& modality);
+
 }  // namespace ckpt::reports

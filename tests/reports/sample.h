@@ -145,6 +145,8 @@ inline results::Metrics sample_metrics(const FieldText& text, int layers, int ex
   m.headroom = {{-1, "logits", 16.5, 16.9, 0, 0}, {2, text("point"), 70000, 70001, 1, 2}};
   m.over_text = sample_over_text(text);
   m.attribution = sample_attribution(text);
+  m.modalities = {{"image", 1500, 0.0104, 3e-4, {0.0098, 0.011}, 0.97},
+                  {"text_after_image", 2596, 0.0118, 4e-4, {0.011, 0.0126}, 0.96}};
   return m;
 }
 
@@ -158,7 +160,8 @@ inline results::How sample_how(const FieldText& text) {
           "bf16",
           text("backend"),
           1ULL << 33,
-          5};
+          5,
+          3};
 }
 
 inline results::Results sample_results(const FieldText& text, int layers = 6, int experts = 8) {

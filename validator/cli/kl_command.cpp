@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
@@ -18,6 +19,7 @@
 #include "validator/pipeline/journal.h"
 #include "validator/pipeline/kl.h"
 #include "validator/pipeline/part.h"
+#include "validator/pipeline/prompts.h"
 #include "validator/pipeline/super_experts.h"
 #include "validator/pipeline/token_names.h"
 #include "validator/pipeline/tokens.h"
@@ -105,6 +107,7 @@ struct Common {
   std::unique_ptr<pipeline::Bundle> bundle;
   pipeline::TokenSet tokens;  ///< of all shards
   pipeline::Shard shard;
+  std::vector<forward::Image> images;  ///< of all shards
 };
 
 /// Opens a bundle, which brings its own tokens and mode.
@@ -141,9 +144,19 @@ Result<void> prepare_bundle(Common& c) {
   return {};
 }
 
+/// Files that a run leaves behind hold tokens and no images.
+Result<void> check_prompts(const KlArgs& a) {
+  if (a.prompts.empty()) return {};
+  if (pipeline::Bundle::is_one(a.reference) || !a.save_bundle.empty() || !a.part.empty()) {
+    return fail(ErrorKind::usage, "--prompts does not go with a bundle, --save-bundle or --part");
+  }
+  return {};
+}
+
 /// Opens the reference and reads the tokens, once for all candidates.
 Result<void> prepare(Common& c) {
   CKPT_TRY(c.memory, memory_of(c.args.memory), "usage");
+  CKPT_TRY_VOID(check_prompts(c.args), "usage");
   if (!c.args.shard.empty()) {
     CKPT_TRY(c.shard, pipeline::parse_shard(c.args.shard), "usage");
   }
@@ -174,8 +187,16 @@ Result<void> prepare(Common& c) {
                                                shown(c.args.reference, 200)));
   }
   CKPT_TRY(c.reference, pipeline::open_target(c.args.reference), "reference");
-  // Ids from a file are all used unless --tokens was given; a text is cut to the default.
+  // Ids and prompts are all used unless --tokens was given; a text is cut to the default.
   const bool given = c.args.tokens != KlArgs{}.tokens;
+  if (!c.args.prompts.empty()) {
+    CKPT_TRY(auto prompts,
+             pipeline::read_prompts(c.args.prompts, given ? c.args.tokens : 0, *c.reference),
+             "input");
+    c.tokens = std::move(prompts.tokens);
+    c.images = std::move(prompts.images);
+    return {};
+  }
   const std::uint64_t asked = c.args.token_ids.empty() || given ? c.args.tokens : 0;
   CKPT_TRY(
       c.tokens,
@@ -218,6 +239,7 @@ class KlRun {
   const std::string& target_;
   Results r_;
   std::vector<double> kl_;
+  std::vector<forward::Image> images_;  ///< of this shard
 
   Result<void> measure() {
     CKPT_TRY(const auto candidate, pipeline::open_target(target_), "candidate");
@@ -234,6 +256,7 @@ class KlRun {
     pipeline::TokenSet tokens = c_.tokens;
     tokens.sequences.assign(c_.tokens.sequences.begin() + static_cast<std::ptrdiff_t>(first),
                             c_.tokens.sequences.begin() + static_cast<std::ptrdiff_t>(last));
+    images_ = pipeline::images_of(c_.images, first, last);
     fill_how(tokens);
     return forward(*candidate, tokens);
   }
@@ -246,10 +269,14 @@ class KlRun {
     r_.how.text_sha256 = tokens.sha256;
     r_.how.sequences = tokens.sequences.size();
     r_.how.context = args_.context;
+    std::uint64_t longest = 0;
     for (const auto& s : tokens.sequences) {
       r_.how.tokens += s.size();
       if (!args_.token_ids.empty() || c_.bundle) r_.how.context = s.size();
+      longest = std::max<std::uint64_t>(longest, s.size());
     }
+    if (!args_.prompts.empty()) r_.how.context = longest;
+    r_.how.images = images_.size();
     r_.how.mode = c_.bundle ? c_.bundle->facts().mode : args_.mode;
     r_.how.memory_budget_bytes = c_.memory;
     r_.how.seed = args_.seed;
@@ -284,6 +311,8 @@ class KlRun {
                          .pool = pool,
                          .progress = *progress,
                          .ops = ops.get(),
+                         .images = images_,
+                         .images_sha256 = tokens.sha256,
                          .mode = mode_of(r_.how.mode),
                          .local = !args_.skip_local,
                          .noise_floor = args_.noise_floor,

@@ -27,6 +27,11 @@ CLI::App* add_kl_command(CLI::App& app, KlArgs& args) {
   kl->add_option("--text", args.text, "builtin:NAME or a UTF-8 text file");
   kl->add_option("--token-ids", args.token_ids,
                  "Token ids instead of text: .json (list of lists) or .npy [sequences, length]");
+  kl->add_option("--prompts", args.prompts,
+                 "Prompts with images instead of text: JSON lines {\"images\": [\"a.png\"], "
+                 "\"text\": \"...\"}")
+      ->excludes("--text")
+      ->excludes("--token-ids");
   kl->add_option("--tokens", args.tokens, "Tokens to evaluate; 0: the whole text")
       ->check(CLI::Range(0.0, 1e15))
       ->envname("CKPT_CHECK_TOKENS");
@@ -79,6 +84,7 @@ CLI::App* add_kl_command(CLI::App& app, KlArgs& args) {
       "  ckpt-check kl ./MyModel-W4A16 --reference ./MyModel\n"
       "  ckpt-check kl ./MyModel-W4A16 --reference ./MyModel --gate 'kl.mean<=0.014' --json\n"
       "  ckpt-check kl ./W4 --reference ./BF16 --attribute both --gate 'kl.mean<=0.01' --confirm\n"
+      "  ckpt-check kl ./W4 --reference ./BF16 --prompts prompts.jsonl\n"
       "  ckpt-check kl ./A ./B ./C --reference ./BF16      which one is closest?\n"
       "  ckpt-check kl ./A --reference ./BF16 --save-bundle bf16.bundle\n"
       "  ckpt-check kl ./B --reference bf16.bundle         without the reference's weights\n"

@@ -76,6 +76,7 @@ struct KlArgs {
   std::string reference;
   std::string text = "builtin:mixed-v1";
   std::string token_ids;
+  std::string prompts;  ///< JSON lines with text and images
   std::uint64_t tokens = 4096;
   std::uint64_t context = 512;
   std::uint64_t seed = 0;

@@ -78,6 +78,7 @@ std::string run_key(const KlArgs& args, std::string_view plan, std::string_view 
   add_repo(text, args.reference);
   add_repo(text, args.candidate);
   for (const auto& sequence : args.sequences) text += fmt::format("{}\n", fmt::join(sequence, " "));
+  if (!args.images.empty()) text += fmt::format("images {}\n", args.images_sha256);
   for (const forward::Variant& v : args.variants) {
     text += fmt::format("variant {} {}", static_cast<int>(v.follows), v.noise);
     for (const forward::ModulePick& p : v.picks) {

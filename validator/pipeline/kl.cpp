@@ -9,6 +9,7 @@
 #include "validator/forward/executor.h"
 #include "validator/metrics/collector.h"
 #include "validator/metrics/distribution.h"
+#include "validator/metrics/modality.h"
 #include "validator/pipeline/journal.h"
 
 namespace ckpt::pipeline {
@@ -89,6 +90,57 @@ Result<void> compare_rope(const config::RopeConfig& r, const config::RopeConfig&
                c.original_max_position);
 }
 
+/// What the towers compute must be the same too when images are fed.
+Result<void> check_images(const KlArgs& args) {
+  if (args.images.empty()) return {};
+  using config::VisionConfig;
+  constexpr std::pair<std::string_view, std::int64_t VisionConfig::*> kVision[] = {
+      {"depth", &VisionConfig::depth},
+      {"hidden_size", &VisionConfig::hidden_size},
+      {"num_heads", &VisionConfig::num_heads},
+      {"intermediate_size", &VisionConfig::intermediate_size},
+      {"patch_size", &VisionConfig::patch_size},
+      {"temporal_patch_size", &VisionConfig::temporal_patch_size},
+      {"spatial_merge_size", &VisionConfig::spatial_merge_size},
+      {"num_position_embeddings", &VisionConfig::num_position_embeddings},
+      {"out_hidden_size", &VisionConfig::out_hidden_size},
+  };
+  const auto& r = args.reference.config.vision;
+  const auto& c = args.candidate.config.vision;
+  if (!r) return fail(ErrorKind::unsupported, "images: the reference has no vision tower");
+  if (!c) return fail(ErrorKind::unsupported, "images: the candidate has no vision tower");
+  for (const auto& [name, field] : kVision) {
+    CKPT_TRY_VOID(equal(name, (*r).*field, (*c).*field), "vision_config");
+  }
+  CKPT_TRY_VOID(equal("vision rope_theta", r->rope_theta, c->rope_theta), "vision_config");
+  CKPT_TRY_VOID(
+      equal("out_hidden_size", r->out_hidden_size, args.reference.config.text.hidden_size),
+      "vision_config");
+  const auto& sections = args.reference.config.text.rope.mrope_section;
+  if (sections != args.candidate.config.text.rope.mrope_section) {
+    return fail(ErrorKind::format, "the models differ: mrope_section");
+  }
+  CKPT_TRY_VOID(forward::check_vision(*r), "reference");
+  return forward::check_vision(*c);
+}
+
+/// What every position of the run is.
+std::vector<metrics::Kind> kinds_of(const KlArgs& args) {
+  std::vector<metrics::Kind> out;
+  auto image = args.images.begin();
+  for (std::size_t s = 0; s < args.sequences.size(); ++s) {
+    const std::size_t first = out.size();
+    out.resize(first + args.sequences[s].size(), metrics::Kind::text);
+    for (; image != args.images.end() && image->sequence == s; ++image) {
+      const auto at = static_cast<std::ptrdiff_t>(first) + image->position;
+      const auto end = at + image->tokens(*args.reference.config.vision);
+      std::fill(out.begin() + at, out.end(), metrics::Kind::text_after_image);
+      std::fill(out.begin() + at, out.begin() + end, metrics::Kind::image);
+    }
+  }
+  return out;
+}
+
 Result<void> check_tokens(const KlArgs& args) {
   if (args.sequences.empty()) return fail(ErrorKind::usage, "no tokens to compare on");
   for (const auto& sequence : args.sequences) {
@@ -157,6 +209,13 @@ Result<std::unique_ptr<FileJournal>> open_journal(const KlArgs& args, const std:
   return journal;
 }
 
+Result<forward::Plan> plan_of(const KlArgs& args, const forward::Pair& pair, std::uint64_t budget) {
+  const std::uint64_t extra =
+      args.images.empty() ? 0 : forward::vision_token_bytes(*args.reference.config.vision);
+  return forward::make_plan(pair, args.reference.config.text, args.sequences, budget,
+                            args.variants.size(), extra);
+}
+
 // One attempt with a plan.
 Result<KlOutcome> run_planned(const KlArgs& args, const forward::Pair& pair,
                               const forward::Plan& plan) {
@@ -168,6 +227,8 @@ Result<KlOutcome> run_planned(const KlArgs& args, const forward::Pair& pair,
       const auto journal,
       open_journal(args, run_key(args, plan.text(), args.ops->name()), plan.passes.size(), record),
       "journal");
+  // The tower's ops are the processor's alone so far; its share of the work is small.
+  CKPT_TRY(const auto vision_ops, kernels::make_cpu_ops(args.pool), "vision tower");
   metrics::Collector collector(record, args.observer);
   CKPT_TRY_VOID(forward::run_forward({.pair = pair,
                                       .config = text,
@@ -183,6 +244,8 @@ Result<KlOutcome> run_planned(const KlArgs& args, const forward::Pair& pair,
                                       .local = args.local,
                                       .weight_rounding = weight_rounding(args),
                                       .journal = journal.get(),
+                                      .images = args.images,
+                                      .vision_ops = vision_ops.get(),
                                       .stop = args.stop}),
                 "forward");
   if (!record.complete(text.layer_types.size())) {
@@ -192,6 +255,7 @@ Result<KlOutcome> run_planned(const KlArgs& args, const forward::Pair& pair,
   if (args.noise_floor) noise = take_noise_floor(record);
   results::Metrics metrics = metrics::metrics_of(record, text);
   metrics.noise_floor = noise;
+  if (!args.images.empty()) metrics.modalities = metrics::by_modality(record, kinds_of(args));
   return KlOutcome{std::move(metrics), std::move(record)};
 }
 
@@ -218,15 +282,14 @@ Result<KlOutcome> run_kl(const KlArgs& given) {
   if (args.noise_floor) variants.push_back({forward::Stream::reference, {}, true});
   args.variants = variants;
   CKPT_TRY_VOID(check_comparable(args.reference, args.candidate), "comparison");
+  CKPT_TRY_VOID(check_images(args), "comparison");
   const weights::Model reference(args.reference.checkpoint, args.reference.config,
                                  *args.reference.blueprint, args.reference.stored);
   const weights::Model candidate(args.candidate.checkpoint, args.candidate.config,
                                  *args.candidate.blueprint, args.candidate.stored);
   const forward::Pair pair{reference, candidate};
-  const TextConfig& text = args.reference.config.text;
   std::uint64_t budget = plan_memory(args);
-  CKPT_TRY(forward::Plan plan,
-           forward::make_plan(pair, text, args.sequences, budget, args.variants.size()), "kl");
+  CKPT_TRY(forward::Plan plan, plan_of(args, pair, budget), "kl");
   if (args.note) {
     args.note(fmt::format("backend {}, {} thread{}", args.ops->name(), args.pool.size(),
                           args.pool.size() == 1 ? "" : "s"));
@@ -237,7 +300,7 @@ Result<KlOutcome> run_kl(const KlArgs& given) {
     const bool short_of = !outcome && outcome.error().kind == ErrorKind::memory;
     if (!short_of || args.ops->memory() == 0) return outcome;
     budget /= 2;
-    auto smaller = forward::make_plan(pair, text, args.sequences, budget, args.variants.size());
+    auto smaller = plan_of(args, pair, budget);
     if (!smaller) return outcome;
     plan = *std::move(smaller);
     if (args.note) {

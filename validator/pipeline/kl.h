@@ -15,6 +15,7 @@
 #include "validator/forward/mode.h"
 #include "validator/forward/observer.h"
 #include "validator/forward/variants.h"
+#include "validator/forward/vision.h"
 #include "validator/metrics/record.h"
 #include "validator/pipeline/opened.h"
 #include "validator/results/results.h"
@@ -27,7 +28,9 @@ struct KlArgs {
   const std::vector<std::vector<std::int32_t>>& sequences;  ///< token ids, none empty
   ThreadPool& pool;
   Progress& progress;
-  kernels::Ops* ops = nullptr;  ///< what computes; null: the processor, over `pool`
+  kernels::Ops* ops = nullptr;             ///< what computes; null: the processor, over `pool`
+  std::span<const forward::Image> images;  ///< between the tokens, in order
+  std::string images_sha256;               ///< of their files, for the journal
   forward::Mode mode = forward::Mode::fp32;
   bool exact_router = true;  ///< bf16 and fp16: router logits stay f32 (no ties from rounding)
   /// Local errors per layer and expert; without them (NaN, empty) a third of the work falls away.

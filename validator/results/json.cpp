@@ -255,17 +255,32 @@ Json attribution_json(const Attribution& a) {
           {"advice", advice_json(a.advice)}};
 }
 
+Json modalities_json(const Metrics& m) {
+  Json all = Json::array();
+  for (const Modality& o : m.modalities) {
+    all.push_back({{"name", o.name},
+                   {"positions", o.positions},
+                   {"kl", number(o.kl)},
+                   {"se", number(o.se)},
+                   {"ci95", interval(o.ci95)},
+                   {"top1", number(o.top1)}});
+  }
+  return all;
+}
+
 Json how_json(const How& h) {
-  return {{"reference", h.reference},
-          {"text", h.text},
-          {"text_sha256", optional_text(h.text_sha256)},
-          {"tokens", h.tokens},
-          {"sequences", h.sequences},
-          {"context", h.context},
-          {"mode", h.mode},
-          {"backend", h.backend},
-          {"memory_budget_bytes", h.memory_budget_bytes},
-          {"seed", h.seed}};
+  Json j = {{"reference", h.reference},
+            {"text", h.text},
+            {"text_sha256", optional_text(h.text_sha256)},
+            {"tokens", h.tokens},
+            {"sequences", h.sequences},
+            {"context", h.context},
+            {"mode", h.mode},
+            {"backend", h.backend},
+            {"memory_budget_bytes", h.memory_budget_bytes},
+            {"seed", h.seed}};
+  if (h.images > 0) j["images"] = h.images;
+  return j;
 }
 
 Json metrics_json(const Results& r) {
@@ -294,6 +309,7 @@ Json metrics_json(const Results& r) {
                         {"excess", number(m.noise_floor->excess)},
                         {"excess_ci95", interval(m.noise_floor->excess_ci95)}};
   }
+  if (!m.modalities.empty()) j["modalities"] = modalities_json(m);
   j["how"] = how_json(r.how);
   return j;
 }

@@ -272,6 +272,15 @@ void read_noise_floor(const Reader& j, NoiseFloor& n) {
   j.get("excess_ci95", n.excess_ci95);
 }
 
+void read_modality(const Reader& j, Modality& m) {
+  j.get("name", m.name);
+  j.get("positions", m.positions);
+  j.get("kl", m.kl);
+  j.get("se", m.se);
+  j.get("ci95", m.ci95);
+  j.get("top1", m.top1);
+}
+
 void read_ranked(const Reader& j, Ranked& r) {
   j.get("target", r.target);
   j.get("kl", r.kl);
@@ -303,6 +312,7 @@ void read_metrics(const Reader& j, Metrics& m) {
   j.optional("over_text", m.over_text, read_over_text);
   j.optional("attribution", m.attribution, read_attribution);
   j.optional("noise_floor", m.noise_floor, read_noise_floor);
+  j.list("modalities", m.modalities, read_modality);
 }
 
 void read_how(const Reader& j, How& h) {
@@ -316,6 +326,7 @@ void read_how(const Reader& j, How& h) {
   j.get("backend", h.backend);
   j.get("memory_budget_bytes", h.memory_budget_bytes);
   j.get("seed", h.seed);
+  j.get("images", h.images);
 }
 
 void read_results(const Reader& j, Results& r) {

@@ -293,6 +293,16 @@ struct NoiseFloor {
   std::array<double, 2> excess_ci95{0, 0};
 };
 
+/// KL(reference || candidate) over the positions of one kind, in runs with images.
+struct Modality {
+  std::string name;  ///< `text` (no image before it), `image`, `text_after_image`
+  std::uint64_t positions = 0;
+  double kl = 0;  ///< mean, nats
+  double se = 0;  ///< clustered by sequence
+  std::array<double, 2> ci95{0, 0};
+  double top1 = 0;
+};
+
 struct Metrics {
   Distribution kl;          ///< KL(reference || candidate)
   Distribution kl_reverse;  ///< KL(candidate || reference)
@@ -313,6 +323,7 @@ struct Metrics {
   std::optional<Attribution> attribution;
   std::optional<NoiseFloor> noise_floor;
   std::optional<OverText> over_text;
+  std::vector<Modality> modalities;  ///< empty without images
 };
 
 /// One of several candidates measured on the same positions, best first.
@@ -338,6 +349,7 @@ struct How {
   std::string backend;
   std::uint64_t memory_budget_bytes = 0;
   std::uint64_t seed = 0;
+  std::uint64_t images = 0;  ///< fed between the text
 };
 
 struct Run {
