@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes vision_golden.json: text and images through transformers in f32, eager attention.
+"""Makes vision_golden.json: text and images through transformers in f32, eager attention; the tower in BF16 too.
 
   make_vision_golden.py ../../fixtures/golden/models/M-vl-mtp-bf16 > vision_golden.json
   transformers 5.23, torch 2.15, torchvision 0.29
@@ -62,6 +62,9 @@ def run():
 
 
 reference, rows = run()
+half = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="sdpa").eval()
+with torch.no_grad():
+    half_rows = torch.cat(list(half.model.get_image_features(out["pixel_values"], grids).pooler_output)).float()
 places, _ = model.model.get_rope_index(inputs["input_ids"], inputs["mm_token_type_ids"], image_grid_thw=grids)
 parameter = dict(model.named_parameters())[CHANGED]
 with torch.no_grad():
@@ -75,6 +78,7 @@ print("{" + ",\n".join([
     f'"grids": {grids[:, 1:].tolist()}', f'"ids": {ids}', f'"changed": "{CHANGED}"',
     f'"places": {places[:, 0].tolist()}',
     '"rows": ' + json.dumps([[float(f"{v:.9g}") for v in r[:8]] for r in rows.tolist()]),
+    '"rows_bf16": ' + json.dumps([r[:8] for r in half_rows.tolist()]),
     '"rows_l2": ' + json.dumps(rows.double().norm(dim=-1).tolist()),
     '"changed_rows_l2": ' + json.dumps(changed_rows.double().norm(dim=-1).tolist()),
     '"logits": ' + json.dumps({str(i): [float(f"{v:.9g}") for v in reference[i].tolist()] for i in (3, 12, 20, len(ids) - 1)}),

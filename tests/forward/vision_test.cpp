@@ -212,6 +212,34 @@ TEST_CASE("the tower's rows agree with transformers on both sides") {
   }
 }
 
+TEST_CASE("in BF16 the tower rounds about as much as that of transformers does") {
+  const Case c;
+  const weights::Model model(c.reference->checkpoint, c.reference->config, *c.reference->blueprint,
+                             c.reference->stored);
+  ThreadPool pool(2);
+  const auto ops = kernels::make_cpu_ops(pool);
+  REQUIRE(ops);
+  const config::VisionConfig& vision = *c.reference->config.vision;
+  const auto rows = run_vision(
+      {.pair = {model, model}, .vision = vision, .ops = **ops, .mode = Mode::bf16}, c.images);
+  REQUIRE(rows);
+  const std::vector<double> exact = c.of("rows");  // eight of each row
+  const std::vector<double> theirs = c.of("rows_bf16");
+  REQUIRE(theirs.size() == exact.size());
+  double squares[2] = {0, 0};
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    const auto width = static_cast<std::size_t>(vision.out_hidden_size);
+    const double ours = rows->reference[i / 8 * width + i % 8];
+    squares[0] += std::pow(theirs[i] - exact[i], 2);
+    squares[1] += std::pow(ours - exact[i], 2);
+  }
+  // Two roundings of one computation err alike from the exact one; one missing or doubled would
+  // not.
+  CHECK(squares[1] <= 1.5 * 1.5 * squares[0]);
+  CHECK(squares[1] >= squares[0] / (1.5 * 1.5));
+  for (const float v : rows->reference) CHECK(bf16_to_f32(f32_to_bf16(v)) == v);
+}
+
 TEST_CASE("logits and KL of a prompt with two images agree with transformers") {
   const Case c;
   Kept kept;
