@@ -11,6 +11,7 @@
 #include "validator/pipeline/estimate.h"
 #include "validator/pipeline/value_scan.h"
 #include "validator/repo/card.h"
+#include "validator/rules/recipe.h"
 #include "validator/rules/rule.h"
 
 namespace ckpt::pipeline {
@@ -214,6 +215,15 @@ void add_loaders(const OpenedRepo& o, const rules::RuleInput& in, const CheckOpt
   }
 }
 
+/// A recipe that cannot be meant for this model is an error of the configuration, and not used.
+void check_recipe(const OpenedRepo& o, rules::RuleInput& in, Results& r) {
+  if (in.recipe == nullptr || !o.blueprint) return;
+  const Result<void> fits = rules::check_recipe(*in.recipe, o.config.text);
+  if (fits) return;
+  r.run.incomplete.push_back({"configuration", fits.error().message});
+  in.recipe = nullptr;
+}
+
 void note_incomplete(const OpenedRepo& o, Results& r) {
   const bool nothing = o.config.document == nullptr && o.checkpoint.shards().empty() &&
                        o.repo.find("config.json") == nullptr;
@@ -276,6 +286,7 @@ Results run_check(const OpenedRepo& o, const CheckOptions& options, ThreadPool& 
   loaders::LoadPlan intent;
   repo::ModelCard card;
   rules::RuleInput in = rule_input(o, options, intent, card);
+  check_recipe(o, in, r);
   rules::ValueFacts values;
   if (options.values.value_or(r.checkpoint.bytes <= kSmallCheckpointBytes)) {
     auto scanned = scan_values(o, pool, progress, stop);

@@ -94,11 +94,14 @@ Result<Precision> read_precision(std::string_view key, std::string_view text) {
   return p;
 }
 
+/// Replaces what a preset said.
 Result<void> read_layers(std::string_view text, Recipe& recipe) {
+  recipe.boundary_layers.clear();
+  if (text == "none") return {};
   for (const std::string_view word : words(text)) {
     int layer = -1;
     if (word != "last" && (!read_number(word, layer) || layer < 0)) {
-      return wrong("boundary_layers", text, "layers such as `0 1 last`");
+      return wrong("boundary_layers", text, "layers such as `0 1 last`, or none");
     }
     recipe.boundary_layers.insert(layer);
   }
@@ -106,15 +109,36 @@ Result<void> read_layers(std::string_view text, Recipe& recipe) {
 }
 
 Result<void> read_experts(std::string_view text, Recipe& recipe) {
+  recipe.super_experts.clear();
   for (const std::string_view word : words(text)) {
     const std::size_t colon = word.find(':');
     int layer = 0;
     int expert = 0;
     if (colon == std::string_view::npos || !read_number(word.substr(0, colon), layer) ||
-        !read_number(word.substr(colon + 1), expert)) {
+        !read_number(word.substr(colon + 1), expert) || layer < 0 || expert < 0) {
       return wrong("super_experts", text, "LAYER:EXPERT, such as `12:171 39:4`");
     }
     recipe.super_experts.emplace(layer, expert);
+  }
+  return {};
+}
+
+/// Layers and experts of their own precision come with it, and it with them.
+Result<void> check_pairs(const Table& table, const Recipe& recipe) {
+  const auto lacks = [](std::string_view has, std::string_view misses) {
+    return fail(ErrorKind::usage, fmt::format("[recipe] has {} without {}", has, misses));
+  };
+  if (!recipe.boundary_layers.empty() && !recipe.boundary) {
+    return lacks("boundary_layers", "boundary_precision");
+  }
+  if (!recipe.super_experts.empty() && !recipe.super) {
+    return lacks("super_experts", "super_expert_precision");
+  }
+  if (table.contains("boundary_precision") && recipe.boundary_layers.empty()) {
+    return lacks("boundary_precision", "boundary_layers");
+  }
+  if (table.contains("super_expert_precision") && recipe.super_experts.empty()) {
+    return lacks("super_expert_precision", "super_experts");
   }
   return {};
 }
@@ -175,7 +199,7 @@ const std::vector<RecipeKey>& recipe_keys() {
       {"head", "the same"},
       {"vision", "the same"},
       {"draft_head", "the same, for MTP"},
-      {"boundary_layers", "layers with a precision of their own, such as `0 1 last`"},
+      {"boundary_layers", "layers with a precision of their own, such as `0 1 last`; none"},
       {"boundary_precision", "their precision; routers and gates keep theirs"},
       {"super_experts", "experts with a precision of their own, such as `12:171 39:4`"},
       {"super_expert_precision", "their precision"},
@@ -202,7 +226,34 @@ Result<Recipe> read_recipe(const Table& table) {
     }
   }
   for (const auto& [key, value] : table) CKPT_TRY_VOID(read_key(key, value, recipe), "recipe");
+  CKPT_TRY_VOID(check_pairs(table, recipe), "recipe");
   return recipe;
+}
+
+Result<void> check_recipe(const Recipe& recipe, const config::TextConfig& model) {
+  const auto refuse = [](const std::string& text) {
+    return fail(ErrorKind::usage, "[recipe] " + text);
+  };
+  for (const int layer : recipe.boundary_layers) {
+    if (layer < model.num_hidden_layers) continue;
+    return refuse(fmt::format("boundary_layers names layer {}, the last one is {}", layer,
+                              model.num_hidden_layers - 1));
+  }
+  for (const auto& [layer, expert] : recipe.super_experts) {
+    if (model.moe && layer < model.num_hidden_layers && expert < model.num_experts) continue;
+    return refuse(fmt::format("super_experts names {}:{}, the model has {} layers of {} experts",
+                              layer, expert, model.num_hidden_layers,
+                              model.moe ? model.num_experts : 0));
+  }
+  for (const auto& [name, cls] : kClasses) {
+    const bool of_dense = cls == ModuleClass::dense_mlp;
+    const bool of_moe = cls == ModuleClass::routed_expert || cls == ModuleClass::router ||
+                        cls == ModuleClass::shared_expert || cls == ModuleClass::shared_expert_gate;
+    if (!recipe.classes.contains(cls) || !(model.moe ? of_dense : of_moe)) continue;
+    return refuse(
+        fmt::format("speaks of {}, and the model {} experts", name, model.moe ? "has" : "has no"));
+  }
+  return {};
 }
 
 }  // namespace ckpt::rules

@@ -11,6 +11,7 @@
 
 #include "validator/arch/blueprint.h"
 #include "validator/base/result.h"
+#include "validator/config/model_config.h"
 
 namespace ckpt::rules {
 
@@ -28,8 +29,8 @@ struct Recipe {
   std::set<std::pair<int, int>> super_experts;  ///< layer, expert
   std::optional<Precision> super;
 
-  /// What a module should have, if anything is said of it. A super-expert goes before its layer, a
-  /// boundary layer before the class; routers and gates keep their class's word everywhere.
+  /// What a module should have, if anything is said of it. A boundary layer goes before its
+  /// super-experts, these before the class; routers and gates keep their class's word everywhere.
   [[nodiscard]] const Precision* of(const arch::Module& module, int layers) const;
 };
 
@@ -45,7 +46,12 @@ struct RecipeKey {
 [[nodiscard]] std::vector<std::string> recipe_presets();
 
 /// Reads `[recipe]`: key to text. `preset` is the ground that the other keys change. Errors: usage
-/// (a preset, key or precision that is not known, named).
+/// (a preset, key or precision that is not known, layers or experts without their precision or the
+/// other way round; named).
 [[nodiscard]] Result<Recipe> read_recipe(const std::map<std::string, std::string>& table);
+
+/// Whether the recipe can be meant for such a model. Errors: usage (a layer, an expert or a class
+/// that the model does not have, named).
+[[nodiscard]] Result<void> check_recipe(const Recipe& recipe, const config::TextConfig& model);
 
 }  // namespace ckpt::rules
