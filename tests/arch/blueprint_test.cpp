@@ -111,6 +111,8 @@ TEST_CASE("every expert spelling finds its place, under every prefix") {
       {"mlp.experts.3.up_proj.qweight", Spelling::per_expert, 3, ExpertPart::up},
       {"mlp.experts.gate_up_proj", Spelling::stacked, -1, ExpertPart::gate},
       {"mlp.experts.down_proj.scales", Spelling::stacked, -1, ExpertPart::down},
+      {"mlp.experts.gate_up_proj_scale_inv", Spelling::stacked, -1, ExpertPart::gate},
+      {"mlp.experts.down_proj_scale_inv", Spelling::stacked, -1, ExpertPart::down},
       {"mlp.experts.gate_up_proj.7.qzeros", Spelling::gate_up_suffixed, 7, ExpertPart::gate},
       {"mlp.experts.down_proj.7.weight", Spelling::gate_up_suffixed, 7, ExpertPart::down},
       {"mlp.experts.7.gate_up_proj.weight", Spelling::gate_up_prefixed, 7, ExpertPart::gate},
@@ -142,6 +144,8 @@ TEST_CASE("numbers that a loose parser folds onto a real expert or layer have no
         "model.layers.0.mlp.experts.-1.up_proj.weight",
         "model.layers.0.mlp.experts..up_proj.weight",
         "model.layers.0.mlp.experts.gate_up_proj.8.weight",
+        "model.layers.0.mlp.experts.gate_up_proj_scale_inv.weight",
+        "model.layers.0.mlp.experts.other_scale_inv",
         "model.layers.0.mlp.exp\xD0\xB5rts.3.up_proj.weight", "", ".", "weight"}) {
     CAPTURE(name);
     CHECK(m->blueprint.locate(name).module == -1);

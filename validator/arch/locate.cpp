@@ -50,12 +50,19 @@ int layer_in(std::string_view rest) {
 
 constexpr std::string_view kExperts = ".experts.";
 
+/// transformers writes the scales of stacked FP8 experts as `experts.down_proj_scale_inv`.
+constexpr std::string_view kStackedScale = "_scale_inv";
+
 /// What follows `.experts.`: spelling, expert and part, or false.
 bool parse_expert(std::string_view tail, Placement& p, std::string_view& part) {
   const std::size_t dot = tail.find('.');
-  const std::string_view first = tail.substr(0, dot);
+  std::string_view first = tail.substr(0, dot);
   const std::string_view second = dot == std::string_view::npos ? "" : tail.substr(dot + 1);
   if (second.empty()) {
+    if (!p.member && first.ends_with(kStackedScale)) {
+      first.remove_suffix(kStackedScale.size());
+      p.member = Member::weight_scale_inv;
+    }
     part = first;
     p.spelling = Spelling::stacked;
   } else if (first == "gate_up_proj" || first == "down_proj") {

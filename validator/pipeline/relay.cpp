@@ -146,6 +146,7 @@ class Planner {
                        : p.down                   ? "down_proj"
                        : m.part == ExpertPart::up ? "up_proj"
                                                   : "gate_proj";
+    if (p.member == Member::weight_scale_inv) return block + part + "_scale_inv";
     return p.member ? fmt::format("{}{}.{}", block, part, arch::member_name(*p.member))
                     : block + part;
   }
