@@ -47,8 +47,8 @@ std::string metrics(const Results& r) {
                          m.kl.percentiles.contains("99") ? number(m.kl.percentiles.at("99"))
                                                          : std::string("-")));
   out += row("Same top-1 token", percent(m.top1));
-  out += row("Perplexity, reference and this",
-             fmt::format("{:.3f}, {:.3f}", m.perplexity_reference, m.perplexity_candidate));
+  out += row("Perplexity, reference and this", number_as("{:.3f}", m.perplexity_reference) + ", " +
+                                                   number_as("{:.3f}", m.perplexity_candidate));
   out += row("NaN or Inf", m.nonfinite_count == 0 ? "none" : with_commas(m.nonfinite_count));
   out += row("Measured on", markdown(fmt::format("{} tokens of {}, {}", with_commas(r.how.tokens),
                                                  r.how.text, r.how.mode)));

@@ -40,7 +40,7 @@ std::string identity(const Results& r) {
   if (!r.target.repo_id.empty()) {
     out += fact("from", r.target.repo_id + " at " + r.target.revision);
   }
-  out += fact("looked at", depth_text(r));
+  if (const std::string how = depth_text(r); !how.empty()) out += fact("looked at", how);
   return out + "</dl>\n";
 }
 

@@ -27,9 +27,10 @@ std::string cards(const Metrics& m) {
               fmt::format("95 % interval {} to {}", number(m.kl.ci95[0]), number(m.kl.ci95[1])));
   out += card("same top-1 token", percent(m.top1),
               fmt::format("{} flips where the reference was sure", percent(m.confident_flips)));
-  out += card("perplexity", fmt::format("{:.3f}", m.perplexity_candidate),
-              fmt::format("reference {:.3f}, {:+.2f} %", m.perplexity_reference,
-                          100 * (m.perplexity_candidate / m.perplexity_reference - 1)));
+  out += card("perplexity", number_as("{:.3f}", m.perplexity_candidate),
+              fmt::format("reference {}, {}", number_as("{:.3f}", m.perplexity_reference),
+                          number_as("{:+.2f} %",
+                                    100 * (m.perplexity_candidate / m.perplexity_reference - 1))));
   out += card("NaN or Inf", m.nonfinite_count == 0 ? "none" : with_commas(m.nonfinite_count),
               m.nonfinite.empty() ? fmt::format("in {}", plural(m.layers.size(), "layer"))
                                   : fmt::format("first: {}, layer {}, {}", m.nonfinite[0].stream,

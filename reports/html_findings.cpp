@@ -131,7 +131,8 @@ std::string page_findings(const PageInput& in) {
   const results::Results& r = in.results;
   std::string out = page_heading(in, "findings", "Findings");
   if (r.findings.empty()) {
-    return out + fmt::format("<p>None. {}.</p>\n", html(depth_text(r)));
+    const std::string how = depth_text(r);
+    return out + fmt::format("<p>None.{}</p>\n", how.empty() ? "" : " " + html(how) + ".");
   }
   if (r.findings.size() > 3) out += filter(r);
   std::multiset<std::string> seen;

@@ -85,10 +85,12 @@ std::string metrics_table(const Results& r) {
                   number(m.kl.mean), number(m.kl.ci95[0]), number(m.kl.ci95[1]));
   out += fmt::format("| median KL | {} |\n| same top-1 token | {} |\n", number(m.kl.median),
                      percent(m.top1));
-  out += fmt::format("| perplexity | {:.4f} to {:.4f} |\n", m.perplexity_reference,
-                     m.perplexity_candidate);
+  out += fmt::format("| perplexity | {} to {} |
+", number_as("{:.4f}", m.perplexity_reference),
+                     number_as("{:.4f}", m.perplexity_candidate));
   for (const results::Modality& b : m.modalities) {
-    out += fmt::format("| mean KL, {} ({}) | {}, 95 % [{}, {}] |\n", markdown(modality_words(b)),
+    out += fmt::format("| mean KL, {} ({}) | {}, 95 % [{}, {}] |
+", markdown(modality_words(b)),
                        plural(b.positions, "position"), number(b.kl), number(b.ci95[0]),
                        number(b.ci95[1]));
   }
@@ -108,9 +110,10 @@ std::string gates_table(const Results& r) {
 }
 
 std::string one(const Results& r) {
+  const std::string how = depth_text(r);
   std::string out =
-      fmt::format("### {} {}\n\n{}; {}\n\n", verdict_word(r), markdown_code(r.target.input),
-                  counts_text(r), markdown(depth_text(r)));
+      fmt::format("### {} {}\n\n{}{}{}\n\n", verdict_word(r), markdown_code(r.target.input),
+                  counts_text(r), how.empty() ? "" : "; ", markdown(how));
   out += loaders_table(r) + metrics_table(r) + gates_table(r);
   for (const results::Incomplete& i : r.run.incomplete) {
     out += fmt::format("- **not looked at** {}: {}\n", markdown(i.what), markdown(i.why));

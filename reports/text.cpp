@@ -161,6 +161,9 @@ std::string verdict_line(const Results& r, const TextOptions& o) {
   const std::string counts = counts_text(r);
   const std::string how = depth_text(r);
   const std::string word = verdict_word(r);
+  if (how.empty()) {
+    return fmt::format("  {}   {}\n", paint(verdict_paint(r), word, o), counts);
+  }
   const std::string line = fmt::format("   {:<34}  {}", counts, how);
   const bool fits = 2 + word.size() + line.size() <= o.width;
   return fmt::format(

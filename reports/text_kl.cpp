@@ -68,8 +68,8 @@ std::string nonfinite(const Metrics& m, const Results& r) {
   }
   std::string out = fmt::format("{} values", with_commas(m.nonfinite_count));
   for (const results::NonFinite& n : m.nonfinite) {
-    out += fmt::format("; {}: first in layer {}, {}, sequence {} position {}", n.stream, n.layer,
-                       n.op, n.sequence, n.position);
+    out += fmt::format("; {}: first at {}, sequence {} position {}: {}", n.stream,
+                       results::op_text(n), n.sequence, n.position, results::value_text(n));
   }
   return out;
 }
@@ -101,20 +101,20 @@ std::string compatibility(const Metrics& m) {
   const auto add = [&out](std::string_view label, const std::string& value) {
     out += fmt::format("    {:<22}{}\n", label, value);
   };
-  add("Mean PPL(Q)", fmt::format("{:.6f}", m.perplexity_candidate));
-  add("Mean PPL(base)", fmt::format("{:.6f}", m.perplexity_reference));
-  add("Cor(ln(PPL(Q)), ...)", fmt::format("{:.2f} %", 100 * m.nll_correlation));
+  add("Mean PPL(Q)", number_as("{:.6f}", m.perplexity_candidate));
+  add("Mean PPL(base)", number_as("{:.6f}", m.perplexity_reference));
+  add("Cor(ln(PPL(Q)), ...)", number_as("{:.2f} %", 100 * m.nll_correlation));
   add("Mean PPL(Q)/PPL(base)",
-      fmt::format("{:.6f}", m.perplexity_candidate / m.perplexity_reference));
-  add("Mean KLD", fmt::format("{:.6f} +- {:.6f}", m.kl.mean, m.kl.se));
-  add("Maximum KLD", fmt::format("{:.6f}", m.kl.max));
+      number_as("{:.6f}", m.perplexity_candidate / m.perplexity_reference));
+  add("Mean KLD", number_as("{:.6f}", m.kl.mean) + " +- " + number_as("{:.6f}", m.kl.se));
+  add("Maximum KLD", number_as("{:.6f}", m.kl.max));
   for (const char* p : {"99.9", "99", "95", "90", "50", "10", "5", "1", "0.1"}) {
     const auto it = m.kl.percentiles.find(p);
     if (it != m.kl.percentiles.end())
-      add(fmt::format("{} % KLD", p), fmt::format("{:.6f}", it->second));
+      add(fmt::format("{} % KLD", p), number_as("{:.6f}", it->second));
   }
-  add("Mean dp", fmt::format("{:.3f} %", 100 * m.delta_p_mean));
-  add("RMS dp", fmt::format("{:.3f} %", 100 * m.delta_p_rms));
+  add("Mean dp", number_as("{:.3f} %", 100 * m.delta_p_mean));
+  add("RMS dp", number_as("{:.3f} %", 100 * m.delta_p_rms));
   add("Same top p", fmt::format("{:.3f} %", 100 * m.top1));
   return out;
 }
@@ -232,11 +232,13 @@ std::string kl_text(const Results& r, const TextOptions& o) {
                      o),
                o);
   }
-  out += row("same top-1 token",
-             fmt::format("{:.2f} %      perplexity {:.4f} -> {:.4f} ({:+.2f} %)", 100 * m.top1,
-                         m.perplexity_reference, m.perplexity_candidate,
-                         100 * (m.perplexity_candidate / m.perplexity_reference - 1)),
-             o);
+  out += row(
+      "same top-1 token",
+      fmt::format(
+          "{:.2f} %      perplexity {} -> {} ({})", 100 * m.top1,
+          number_as("{:.4f}", m.perplexity_reference), number_as("{:.4f}", m.perplexity_candidate),
+          number_as("{:+.2f} %", 100 * (m.perplexity_candidate / m.perplexity_reference - 1))),
+      o);
   out += row("NaN or Inf", nonfinite(m, r), o);
   if (!m.layers.empty()) out += row("largest layer errors", worst_layers(m), o);
   if (!m.experts.empty()) {

@@ -27,6 +27,7 @@ std::string counts_text(const Results& r) {
 
 std::string depth_text(const Results& r) {
   if (r.run.command == "kl") {
+    if (r.how.tokens == 0) return {};
     const std::string images = r.how.images == 0 ? "" : " with " + plural(r.how.images, "image");
     return fmt::format("{} tokens of {}{}, {}, {}, {}", with_commas(r.how.tokens), r.how.text,
                        images, r.how.backend, r.how.mode, duration(r.run.duration_s));
@@ -48,13 +49,12 @@ std::string duration(double seconds) {
 }
 
 std::string number(double value) {
-  if (std::isnan(value)) return "NaN";
-  return fmt::format("{:.3g}", value);
+  return number_as("{:.3g}", value);
 }
 
 std::string percent(std::optional<double> value) {
   if (!value) return "-";
-  return std::isnan(*value) ? "NaN" : fmt::format("{:.2f} %", 100 * *value);
+  return number_as("{:.2f} %", 100 * *value);
 }
 
 std::string parameters_text(std::uint64_t n) {

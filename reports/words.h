@@ -17,6 +17,7 @@ namespace ckpt::reports {
 [[nodiscard]] std::string counts_text(const results::Results& results);
 
 /// `94 rules on headers and configs, 0.7 s`, or for kl `4,096 tokens of builtin:x, cpu, fp32, 2 s`.
+/// Empty for a kl that ended before it had tokens.
 [[nodiscard]] std::string depth_text(const results::Results& results);
 
 /// `1 error`, `2 errors`.

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include <limits>
 #include <set>
 #include <string>
@@ -120,6 +122,24 @@ TEST_CASE("parse_size: decimal and binary units, and nothing else") {
 TEST_CASE("display_length: code points, not bytes") {
   CHECK(display_length("") == 0);
   CHECK(display_length("a\xC3\xA9\xF0\x9F\x99\x82") == 3);
+}
+
+TEST_CASE("number_as: NaN has one spelling, whatever the format") {
+  CHECK(number_as("{:.2f}", 1.234) == "1.23");
+  CHECK(number_as("{:+.2f} %", 1.234) == "+1.23 %");
+  for (const char* format : {"{:.2f}", "{:+.2f} %", "{:.3g}"}) {
+    CHECK(number_as(format, std::nan("")) == "NaN");
+    CHECK(number_as(format, -std::nan("")) == "NaN");
+  }
+}
+
+TEST_CASE("an error's context is put in front once") {
+  const Error plain{ErrorKind::io, "no such file"};
+  CHECK(Error(plain).in("state").in("journal").in("journal").message ==
+        "journal: state: no such file");
+  CHECK(Error(plain).in("no such").message == "no such: no such file");
+  CHECK(Error{ErrorKind::io, "journal of another run"}.in("journal").message ==
+        "journal: journal of another run");
 }
 
 TEST_CASE("nearest: within two edits, of equals the first") {

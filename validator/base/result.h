@@ -28,8 +28,10 @@ struct Error {
   ErrorKind kind = ErrorKind::internal;
   std::string message;
 
+  /// The context is put in front, unless the message begins with it.
   [[nodiscard]] Error in(std::string_view context) && {
-    message.insert(0, ": ").insert(0, context);
+    const bool said = message.starts_with(context) && message.substr(context.size(), 2) == ": ";
+    if (!said) message.insert(0, ": ").insert(0, context);
     return std::move(*this);
   }
 };

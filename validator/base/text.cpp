@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <numeric>
 
 namespace ckpt {
@@ -103,6 +104,10 @@ std::string shorten_middle(std::string_view text, std::size_t width) {
   const std::size_t tail = keep - head;
   return fmt::format("{}...{}", text.substr(0, starts[head]),
                      text.substr(starts[starts.size() - tail]));
+}
+
+std::string number_as(std::string_view format, double value) {
+  return std::isnan(value) ? "NaN" : fmt::format(fmt::runtime(format), value);
 }
 
 std::string with_commas(std::uint64_t value) {

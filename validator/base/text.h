@@ -22,6 +22,9 @@ namespace ckpt {
 /// `text` cut in the middle to at most `width` characters, for the screen.
 [[nodiscard]] std::string shorten_middle(std::string_view text, std::size_t width);
 
+/// A number by an fmt format such as `{:.4f}`; NaN is `NaN` whatever the format says.
+[[nodiscard]] std::string number_as(std::string_view format, double value);
+
 /// 122061 -> `122,061`.
 [[nodiscard]] std::string with_commas(std::uint64_t value);
 
