@@ -1,27 +1,16 @@
 #include "kernels/devices.h"
 
 #include <dlfcn.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <climits>
 
 #include "kernels/cuda/plugin.h"
+#include "validator/base/program.h"
 
 namespace ckpt::kernels {
 namespace {
-
-/// Folder of the running program, with a slash. No other place is tried: a library path that others
-/// can set must not decide which code runs here.
-std::string program_folder() {
-  std::array<char, PATH_MAX> path{};
-  const ssize_t n = ::readlink("/proc/self/exe", path.data(), path.size());
-  if (n <= 0) return {};
-  const std::string whole(path.data(), static_cast<std::size_t>(n));
-  return whole.substr(0, whole.rfind('/') + 1);
-}
 
 // Never closed: the CUDA runtime does not survive being unloaded.
 void* open_plugin(const std::string& path) {
@@ -31,13 +20,7 @@ void* open_plugin(const std::string& path) {
 }  // namespace
 
 std::string cuda_plugin() {
-  const std::string folder = program_folder();
-  if (folder.empty()) return {};
-  for (const char* place : {"", "../lib/ckpt-check/"}) {
-    std::string path = folder + place + "libckpt_cuda.so";
-    if (::access(path.c_str(), R_OK) == 0) return path;
-  }
-  return {};
+  return beside_program("libckpt_cuda.so");
 }
 
 Result<Backend> parse_backend(std::string_view text) {

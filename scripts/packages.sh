@@ -11,7 +11,7 @@ image_packages=(libpng-dev libjpeg62-turbo-dev)
 # The viewer; without them the rest is built and `ckpt-check gui` says what was missing.
 viewer_packages=(libimgui-dev libstb-dev libglfw3-dev libgl-dev libegl-dev)
 test_packages=(python3)
-optional_test_packages=(clang-format clang-tidy)
+optional_test_packages=(clang-format clang-tidy libopenmpi-dev openmpi-bin)
 # A software renderer and a virtual display, for pictures and windows of the viewer.
 viewer_test_packages=(libglfw3 libegl1 libegl-mesa0 libgl1-mesa-dri xvfb xdotool)
 full_test_packages=(python3-venv chromium dpkg-dev lintian zsh fish groff-base)

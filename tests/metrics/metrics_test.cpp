@@ -68,6 +68,10 @@ TEST_CASE("summarize: constant values have no error, and the interval repeats to
   CHECK(a.ci95 == b.ci95);
   CHECK(a.ci95[0] < a.mean);
   CHECK(a.ci95[1] > a.mean);
+  CHECK(summarize(values, four, 0).ci95 == a.ci95);
+  const results::Distribution other = summarize(values, four, 1);
+  CHECK(other.ci95 != a.ci95);
+  CHECK(other.mean == a.mean);
 }
 
 TEST_CASE("summarize: one sequence is cut into blocks that stand for sequences") {

@@ -8,8 +8,10 @@
 #include <new>
 
 #include "reports/formats.h"
+#include "reports/screen.h"
 #include "validator/base/text.h"
 #include "validator/cli/gui_command.h"
+#include "validator/cli/help_format.h"
 #include "validator/cli/interrupt.h"
 #include "validator/cli/option_table.h"
 #include "validator/cli/options.h"
@@ -59,6 +61,7 @@ std::string check_format(const std::string& value) {
 class Program {
  public:
   Program() {
+    app_.formatter(std::make_shared<HelpFormat>());  // that of every command
     app_.name("ckpt-check");
     app_.set_help_flag("-h,--help", "Show this help");
     app_.footer(std::string(kExitCodes));
@@ -334,8 +337,9 @@ class Program {
 
   /// The help of one screen.
   [[nodiscard]] std::string examples() const {
-    return fmt::format("{}Commands: {}.\n`ckpt-check COMMAND --help` tells more.\n", kExamples,
-                       fmt::join(commands(), ", "));
+    const std::string names = fmt::format("Commands: {}.", fmt::join(commands(), ", "));
+    return fmt::format("{}{}\n`ckpt-check COMMAND --help` tells more.\n", kExamples,
+                       reports::wrap(names, 0, 0, HelpFormat::kHelpWidth));
   }
 
   /// A bare first word that is no command: name the likely one.

@@ -87,8 +87,8 @@ CLI::App* add_estimate_command(CLI::App& app, EstimateOptions& o) {
       "Activations are an estimate: engines differ, and leave some memory unused on top.\n"
       "\nExamples:\n"
       "  ckpt-check estimate ./MyModel-W4A16 --gpu-memory 80Gi\n"
-      "  ckpt-check estimate ./MyModel-W4A16 --context 32768,262144 --sequences 1,16 "
-      "--kv-dtype fp8 --tensor-parallel 4\n");
+      "  ckpt-check estimate ./MyModel-W4A16 --context 32768,262144 --kv-dtype fp8\n"
+      "  ckpt-check estimate ./MyModel-W4A16 --sequences 1,16 --tensor-parallel 4\n");
   return c;
 }
 

@@ -9,6 +9,7 @@
 #include "validator/base/heap.h"
 #include "validator/base/text.h"
 #include "validator/cli/interrupt.h"
+#include "validator/cli/kl_combinations.h"
 #include "validator/cli/kl_machine.h"
 #include "validator/cli/options.h"
 #include "validator/metrics/collector.h"
@@ -20,6 +21,7 @@
 #include "validator/pipeline/kl.h"
 #include "validator/pipeline/part.h"
 #include "validator/pipeline/prompts.h"
+#include "validator/pipeline/shared_run.h"
 #include "validator/pipeline/super_experts.h"
 #include "validator/pipeline/token_names.h"
 #include "validator/pipeline/tokens.h"
@@ -108,17 +110,15 @@ struct Common {
   pipeline::TokenSet tokens;  ///< of all shards
   pipeline::Shard shard;
   std::vector<forward::Image> images;  ///< of all shards
+  pipeline::Transport* transport = nullptr;  ///< to the processes that share the layers
+
+  /// One process speaks for all.
+  [[nodiscard]] bool speaks() const { return transport == nullptr || transport->rank() == 0; }
 };
 
 /// Opens a bundle, which brings its own tokens and mode.
 Result<void> prepare_bundle(Common& c) {
   const KlArgs& a = c.args;
-  if (a.attribute != "none" || a.noise_floor || !a.journal.empty() || !a.resume.empty() ||
-      !a.shard.empty() || !a.save_bundle.empty()) {
-    return fail(ErrorKind::usage,
-                "with a bundle there is no --attribute, --noise-floor, --journal, --shard or "
-                "--save-bundle: they need the reference's weights");
-  }
   for (const std::string& text : a.gates) {
     CKPT_TRY(const results::Gate gate, pipeline::parse_gate(text), "--gate");
     for (const std::string_view part : {"layers.", "experts.", "router."}) {
@@ -131,8 +131,7 @@ Result<void> prepare_bundle(Common& c) {
   CKPT_TRY(c.bundle, pipeline::Bundle::open(a.reference), "bundle");
   const pipeline::BundleFacts& f = c.bundle->facts();
   const KlArgs plain;
-  if ((a.mode != plain.mode && a.mode != f.mode) || !a.token_ids.empty() ||
-      (a.text != plain.text && a.text != f.text)) {
+  if ((a.mode != plain.mode && a.mode != f.mode) || (a.text != plain.text && a.text != f.text)) {
     return fail(ErrorKind::usage, fmt::format("the bundle was made in mode {} on {}: mode and text "
                                               "are its own",
                                               f.mode, f.text));
@@ -160,25 +159,10 @@ Result<void> prepare(Common& c) {
   if (!c.args.shard.empty()) {
     CKPT_TRY(c.shard, pipeline::parse_shard(c.args.shard), "usage");
   }
-  if (!c.args.part.empty() &&
-      (c.args.shard.empty() || c.args.attribute != "none" || c.args.noise_floor)) {
-    return fail(ErrorKind::usage,
-                "--part goes with --shard, and without --attribute and --noise-floor");
-  }
   std::error_code error;
   if (!c.args.part.empty() && std::filesystem::exists(c.args.part, error)) {
     return fail(ErrorKind::usage,
                 fmt::format("--part {}: there is such a file already", shown(c.args.part, 200)));
-  }
-  if (!c.args.save_bundle.empty() && !(c.args.journal.empty() && c.args.resume.empty())) {
-    return fail(ErrorKind::usage,
-                "--save-bundle and --journal do not go together: a resumed run has not seen the "
-                "states of its first half");
-  }
-  if (c.args.targets.size() > 1 && !(c.args.part.empty() && c.args.journal.empty() &&
-                                     c.args.resume.empty() && c.args.save_bundle.empty())) {
-    return fail(ErrorKind::usage,
-                "--part, --journal, --resume and --save-bundle take one TARGET at a time");
   }
   if (pipeline::Bundle::is_one(c.args.reference)) return prepare_bundle(c);
   if (std::filesystem::is_regular_file(c.args.reference, error) &&
@@ -188,7 +172,7 @@ Result<void> prepare(Common& c) {
   }
   CKPT_TRY(c.reference, pipeline::open_target(c.args.reference), "reference");
   // Ids and prompts are all used unless --tokens was given; a text is cut to the default.
-  const bool given = c.args.tokens != KlArgs{}.tokens;
+  const bool given = c.args.is_given("--tokens") || c.args.tokens != KlArgs{}.tokens;
   if (!c.args.prompts.empty()) {
     CKPT_TRY(auto prompts,
              pipeline::read_prompts(c.args.prompts, given ? c.args.tokens : 0, *c.reference),
@@ -219,6 +203,8 @@ class KlRun {
     if (!c_.global.reproducible) r_.run.started = timestamp();
     Result<void> done = add_gates(args_.gates, args_.skip_local, r_);
     if (done) done = prepared;
+    if (done) done = open();
+    if (c_.transport != nullptr) done = pipeline::agree(*c_.transport, done);
     if (done) done = measure();
     if (!done) r_.run.incomplete.push_back({"kl", done.error().message});
     judge_run(r_, c_.settings, args_.fail_on);
@@ -226,7 +212,7 @@ class KlRun {
       r_.run.duration_s =
           std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     }
-    if (r_.metrics) keep(r_);
+    if (r_.metrics && c_.speaks()) keep(r_);
     return std::move(r_);
   }
 
@@ -240,14 +226,17 @@ class KlRun {
   Results r_;
   std::vector<double> kl_;
   std::vector<forward::Image> images_;  ///< of this shard
+  std::unique_ptr<pipeline::OpenedRepo> candidate_;
+
+  Result<void> open() {
+    CKPT_TRY(candidate_, pipeline::open_target(target_), "candidate");
+    r_.target = pipeline::target_of(*candidate_);
+    r_.checkpoint = pipeline::facts_of(*candidate_);
+    if (!c_.reference) return {};
+    return pipeline::check_comparable(*c_.reference, *candidate_);
+  }
 
   Result<void> measure() {
-    CKPT_TRY(const auto candidate, pipeline::open_target(target_), "candidate");
-    r_.target = pipeline::target_of(*candidate);
-    r_.checkpoint = pipeline::facts_of(*candidate);
-    if (c_.reference) {
-      CKPT_TRY_VOID(pipeline::check_comparable(*c_.reference, *candidate), "cannot compare");
-    }
     const auto [first, last] = pipeline::shard_range(c_.shard, c_.tokens.sequences.size());
     if (first == last) {
       return fail(ErrorKind::usage, fmt::format("{} sequences do not fill {} shards",
@@ -258,7 +247,7 @@ class KlRun {
                             c_.tokens.sequences.begin() + static_cast<std::ptrdiff_t>(last));
     images_ = pipeline::images_of(c_.images, first, last);
     fill_how(tokens);
-    return forward(*candidate, tokens);
+    return forward(*candidate_, tokens);
   }
 
   void fill_how(const pipeline::TokenSet& tokens) {
@@ -300,9 +289,13 @@ class KlRun {
     prepare_heap(kHeapBytes);
     ThreadPool pool(c_.global.threads);
     CKPT_TRY(const kernels::Backend backend, kernels::parse_backend(args_.backend), "--backend");
-    CKPT_TRY(const auto ops, kernels::open_backend(backend, pool, c_.memory), "backend");
+    auto ops = kernels::open_backend(backend, pool, c_.memory);
+    Result<void> opened;
+    if (!ops) opened = tl::make_unexpected(ops.error());
+    if (c_.transport != nullptr) opened = pipeline::agree(*c_.transport, opened);
+    CKPT_TRY_VOID(std::move(opened), "backend");
     r_.how.backend = backend.cuda ? "cuda" : "cpu";
-    if (backend.cuda) r_.notes.push_back(fmt::format("computed on {}", shown(ops->name(), 120)));
+    if (backend.cuda) r_.notes.push_back(fmt::format("computed on {}", shown((*ops)->name(), 120)));
     const auto progress = make_progress(c_.global.progress_mode());
     const pipeline::OpenedRepo& named = c_.reference ? *c_.reference : candidate;
     pipeline::KlArgs run{.reference = named,
@@ -310,15 +303,17 @@ class KlRun {
                          .sequences = tokens.sequences,
                          .pool = pool,
                          .progress = *progress,
-                         .ops = ops.get(),
+                         .ops = ops->get(),
                          .images = images_,
                          .images_sha256 = tokens.sha256,
                          .mode = mode_of(r_.how.mode),
                          .local = !args_.skip_local,
                          .noise_floor = args_.noise_floor,
+                         .seed = args_.seed,
                          .memory_bytes = c_.memory,
                          .journal = args_.resume.empty() ? args_.journal : args_.resume,
                          .journal_interval = std::chrono::seconds(args_.journal_interval),
+                         .transport = c_.transport,
                          .must_resume = !args_.resume.empty(),
                          .stop = c_.interrupt.token(),
                          .note = [this](std::string_view text) {
@@ -329,7 +324,8 @@ class KlRun {
     r_.metrics = std::move(outcome.metrics);
     pipeline::judge_super_experts(candidate, r_);
     kl_ = metrics::kl_of(outcome.record);
-    return args_.part.empty() ? Result<void>{} : write_part(run, std::move(outcome.record));
+    return args_.part.empty() || !c_.speaks() ? Result<void>{}
+                                              : write_part(run, std::move(outcome.record));
   }
 
   Result<pipeline::KlOutcome> run_with(pipeline::KlArgs& run) const {
@@ -405,7 +401,9 @@ KlArgs with_settings(KlArgs args, const policy::Settings& s) {
   const KlArgs plain;
   if (args.reference.empty()) args.reference = s.reference.value_or("");
   if (args.text == plain.text && args.token_ids.empty()) args.text = s.text.value_or(args.text);
-  if (args.tokens == plain.tokens) args.tokens = s.tokens.value_or(args.tokens);
+  if (!args.is_given("--tokens") && args.tokens == plain.tokens) {
+    args.tokens = s.tokens.value_or(args.tokens);
+  }
   if (args.context == plain.context) args.context = s.context.value_or(args.context);
   if (args.mode == plain.mode) args.mode = s.mode.value_or(args.mode);
   args.gates.insert(args.gates.end(), s.gates.begin(), s.gates.end());
@@ -424,12 +422,23 @@ void add_ranking(std::vector<Results>& all, const std::vector<std::vector<double
   std::vector<std::uint64_t> lengths;
   const auto [first, last] = pipeline::shard_range(c.shard, c.tokens.sequences.size());
   for (std::size_t s = first; s < last; ++s) lengths.push_back(c.tokens.sequences[s].size());
-  all.back().ranking = metrics::rank(contenders, lengths);
+  all.back().ranking = metrics::rank(contenders, lengths, c.args.seed);
 }
 
 }  // namespace
 
-int run_kl_command(const GlobalOptions& global, const KlArgs& given, Interrupt& interrupt) {
+int run_kl_command(const GlobalOptions& given_global, const KlArgs& given, Interrupt& interrupt) {
+  const auto transport = pipeline::open_transport();
+  if (!transport) {
+    complain(transport.error().message);
+    return 2;
+  }
+  GlobalOptions global = given_global;
+  if (*transport && (*transport)->rank() != 0) {
+    global.quiet = 2;
+    global.progress = "none";
+    hush();
+  }
   auto settings = load_settings(global);
   if (!settings) {
     complain(settings.error().message);
@@ -440,7 +449,17 @@ int run_kl_command(const GlobalOptions& global, const KlArgs& given, Interrupt& 
     complain("kl needs --reference, or `reference` under [kl] in ckpt-check.toml");
     return 2;
   }
-  Common common{global, args, interrupt, gate_settings(*std::move(settings)), 0, {}, {}, {}};
+  const bool bundle = pipeline::Bundle::is_one(args.reference);
+  if (const Result<void> usable = check_combinations(args, {bundle, *transport != nullptr});
+      !usable) {
+    complain(usable.error().message);
+    return 2;
+  }
+  Common common{.global = global,
+                .args = args,
+                .interrupt = interrupt,
+                .settings = gate_settings(*std::move(settings)),
+                .transport = transport->get()};
   const Result<void> prepared = prepare(common);
   std::vector<Results> all;
   std::vector<std::vector<double>> kl;
@@ -450,6 +469,7 @@ int run_kl_command(const GlobalOptions& global, const KlArgs& given, Interrupt& 
     kl.push_back(run.kl());
     if (interrupt.exit_code() != 0) break;
   }
+  if (!common.speaks()) return interrupt.exit_code();
   add_ranking(all, kl, common);
   const int code = deliver(all, global, parse_show(args.show).value_or(1));
   return interrupt.exit_code() != 0 ? interrupt.exit_code() : code;

@@ -26,7 +26,14 @@ std::uint64_t number_in(const std::string& path, std::string_view key) {
   return 0;
 }
 
-/// Three quarters of what is free, and never more than a control group allows.
+/// Processes of one `mpirun` on this machine.
+std::uint64_t sharers() {
+  const char* text = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+  return text == nullptr ? 1 : std::max(1ULL, std::strtoull(text, nullptr, 10));
+}
+
+/// Three quarters of what is free, and never more than a control group allows; processes of one
+/// run share it.
 std::uint64_t default_memory() {
   constexpr std::uint64_t kKilo = 1024;
   std::uint64_t free_bytes = number_in("/proc/meminfo", "MemAvailable:") * kKilo;
@@ -35,7 +42,7 @@ std::uint64_t default_memory() {
     const std::uint64_t limit = number_in(file, "");
     if (limit != 0 && (free_bytes == 0 || limit < free_bytes)) free_bytes = limit;
   }
-  return free_bytes == 0 ? 4ULL << 30 : std::max(kLeastMemory, free_bytes / 4 * 3);
+  return free_bytes == 0 ? 4ULL << 30 : std::max(kLeastMemory, free_bytes / 4 * 3 / sharers());
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Option parsing of `kl` and `merge`.
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 
 #include "kernels/devices.h"
 #include "validator/cli/options.h"
@@ -16,6 +17,24 @@ void findings_options(CLI::App& c, std::string& fail_on, std::string& show) {
           [](const std::string& s) { return parse_show(s) ? "" : std::string("a number or all"); },
           "N|all"));
 }
+
+namespace {
+
+/// Names of the options that the command line gave; what comes from the environment is a default.
+std::set<std::string> given_options(const CLI::App& command) {
+  std::set<std::string> out;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->count() == 0) continue;
+    const char* value = option->get_envname().empty() ? nullptr
+                                                      : std::getenv(  // NOLINT
+                                                            option->get_envname().c_str());
+    if (value != nullptr && option->results() == std::vector<std::string>{value}) continue;
+    out.insert(option->get_name());
+  }
+  return out;
+}
+
+}  // namespace
 
 CLI::App* add_kl_command(CLI::App& app, KlArgs& args) {
   CLI::App* kl = app.add_subcommand(
@@ -76,6 +95,7 @@ CLI::App* add_kl_command(CLI::App& app, KlArgs& args) {
   kl->add_option("--part", args.part, "With --shard: write what `merge` needs to this file");
   kl->add_option("--gate", args.gates, "Fail unless it holds, e.g. 'kl.mean<=0.014'; repeatable");
   findings_options(*kl, args.fail_on, args.show);
+  kl->parse_complete_callback([kl, &args] { args.given = given_options(*kl); });
   kl->footer(
       "\nGates name a number of the results below `metrics`: kl.mean, kl.median, kl.max, kl.p99,\n"
       "agreement.top1, agreement.confident_flips, perplexity.ratio, delta_p.rms, nonfinite.count,\n"

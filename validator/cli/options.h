@@ -2,6 +2,7 @@
 // What the command line said; one struct per command, filled by app.cpp.
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,7 @@ struct InspectArgs {
 
 struct KlArgs {
   std::vector<std::string> targets;
+  std::set<std::string> given;  ///< options on the command line, as `--tokens`
   std::string reference;
   std::string text = "builtin:mixed-v1";
   std::string token_ids;
@@ -98,6 +100,8 @@ struct KlArgs {
   std::vector<std::string> gates;
   std::string fail_on;  ///< empty: the configuration's, else error
   std::string show = "1";
+
+  [[nodiscard]] bool is_given(const std::string& option) const { return given.contains(option); }
 };
 
 [[nodiscard]] CLI::App* add_kl_command(CLI::App& app, KlArgs& args);

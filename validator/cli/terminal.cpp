@@ -65,6 +65,13 @@ void complain(std::string_view text) {
   (void)write_all(2, line);
 }
 
+void hush() {
+  const int nowhere = ::open("/dev/null", O_WRONLY);
+  if (nowhere < 0) return;
+  ::dup2(nowhere, 2);
+  ::close(nowhere);
+}
+
 void open_standard_streams() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) == -1 && errno == EBADF) {

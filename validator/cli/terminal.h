@@ -25,6 +25,9 @@ enum class ColorMode : std::uint8_t { automatic, always, never };
 /// One line on standard error, beginning with `ckpt-check: `.
 void complain(std::string_view text);
 
+/// From here on this process says nothing on standard error: another one speaks for it.
+void hush();
+
 /// Makes descriptors 0 to 2 exist, so that a message never lands in a file opened later.
 void open_standard_streams();
 

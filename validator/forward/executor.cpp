@@ -33,11 +33,12 @@ class PassRun {
         first_(first_token),
         variants_(context, args.variants) {}
 
-  /// From `first_layer` on; beyond 0 the journal has the states.
+  /// From `first_layer` on; beyond 0 the journal, or the process before, has the states.
   Result<void> run(std::size_t pass_index, int first_layer);
 
  private:
   Result<void> allocate();
+  Result<void> begin(int first_layer, const StateView& states);
   Result<void> embed();
   Result<void> embed_images();
   Result<void> write_images(const Rows& x, const std::vector<float>& rows);
@@ -54,6 +55,9 @@ class PassRun {
   std::size_t next_block(std::size_t sequence) const;
 
   int layers() const { return static_cast<int>(a_.config.num_hidden_layers); }
+
+  /// The layer after the last one that is computed here.
+  int end() const { return a_.share == nullptr ? layers() : a_.share->end(); }
 
   TapSource tap(Stream stream, int layer_index, std::int64_t row = 0) const {
     return {&a_.taps, stream, layer_index, first_ + row, {}, 0};
@@ -76,6 +80,7 @@ class PassRun {
   std::optional<RopeTable> places_;  // with images: angles of every token
   bool same_mixer_ = false;
   bool equal_streams_ = false;  // both residual streams hold the same numbers
+  std::uint64_t head_bytes_ = 0;
 };
 
 Result<void> PassRun::allocate() {
@@ -346,24 +351,27 @@ Result<void> PassRun::head() {
                      {first_, labels, a_.plan.head_positions, &a_.taps, &a_.observer, &variants_},
                      h_.in_reference, h_.in_candidate),
       "head");
+  head_bytes_ = head_stage.bytes_read();
   ctx_.workspace.clear();
   return {};
 }
 
+// The states before the first layer that is computed here.
+Result<void> PassRun::begin(int first_layer, const StateView& states) {
+  if (first_layer == 0) return embed();
+  return a_.share != nullptr ? a_.share->receive(states) : a_.journal->restore(states);
+}
+
 Result<void> PassRun::run(std::size_t pass_index, int first_layer) {
-  CKPT_TRY(std::vector<weights::Request> requests, layer_requests(a_.pair, a_.config, first_layer),
-           "forward");
+  CKPT_TRY(std::vector<weights::Request> requests,
+           layer_requests(a_.pair, a_.config, first_layer, end()), "forward");
   feed_.emplace(ops_, a_.weight_rounding, std::move(requests), a_.plan.read_ahead_bytes);
   CKPT_TRY_VOID(allocate(), "forward");
   const StateView states{ops_, h_, variants_};
-  if (first_layer == 0) {
-    CKPT_TRY_VOID(embed(), "embedding");
-  } else {
-    CKPT_TRY_VOID(a_.journal->restore(states), "journal");
-  }
+  CKPT_TRY_VOID(begin(first_layer, states), first_layer == 0 ? "embedding" : "states");
   const auto whole = static_cast<std::uint64_t>(layers());
   const std::uint64_t total = (whole + 1) * a_.plan.passes.size();
-  for (int i = first_layer; i < layers(); ++i) {
+  for (int i = first_layer; i < end(); ++i) {
     const std::uint64_t done = pass_index * (whole + 1) + static_cast<std::uint64_t>(i);
     a_.progress.update("layers", done, total, feed_->bytes_read());
     CKPT_TRY_VOID(layer(i), fmt::format("layer {}", i));
@@ -371,10 +379,11 @@ Result<void> PassRun::run(std::size_t pass_index, int first_layer) {
     CKPT_TRY_VOID(a_.journal->after_layer({static_cast<int>(pass_index), i + 1}, states),
                   "journal");
   }
+  if (end() < layers()) return a_.share->send(states);
   const std::uint64_t done = pass_index * (whole + 1) + whole;
-  a_.progress.update("head", done, total, feed_->bytes_read());
+  a_.progress.update("head", done, total, 0);
   CKPT_TRY_VOID(head(), "head");
-  a_.progress.update("head", done + 1, total, 0);
+  a_.progress.update("head", done + 1, total, head_bytes_);
   if (a_.journal == nullptr) return {};
   return a_.journal->after_pass(static_cast<int>(pass_index));
 }
@@ -391,12 +400,14 @@ Result<void> run_forward(const ForwardArgs& a) {
   Workspace workspace(a.ops);
   const Context context{a.ops,     a.config,       rounding, workspace,
                         rope.rows, a.exact_router, a.local,  a.stop};
-  const Place start = (a.journal == nullptr ? std::nullopt : a.journal->start()).value_or(Place{});
+  const int first_layer = a.share == nullptr ? 0 : a.share->first();
+  const Place start =
+      (a.journal == nullptr ? std::nullopt : a.journal->start()).value_or(Place{0, first_layer});
   std::int64_t first = 0;
   for (std::size_t i = 0; i < a.plan.passes.size(); ++i) {
     if (static_cast<int>(i) >= start.pass) {
       PassRun pass(a, context, a.plan.passes[i], first);
-      const int layer = static_cast<int>(i) == start.pass ? start.layer : 0;
+      const int layer = static_cast<int>(i) == start.pass ? start.layer : first_layer;
       CKPT_TRY_VOID(pass.run(i, layer), fmt::format("pass {}", i + 1));
     }
     first += a.plan.passes[i].tokens;

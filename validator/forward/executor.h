@@ -12,6 +12,7 @@
 #include "validator/forward/modules.h"
 #include "validator/forward/observer.h"
 #include "validator/forward/plan.h"
+#include "validator/forward/share.h"
 #include "validator/forward/taps.h"
 #include "validator/forward/variants.h"
 #include "validator/forward/vision.h"
@@ -33,6 +34,7 @@ struct ForwardArgs {
   bool local = true;                  ///< local errors; without them a third of the work falls away
   kernels::Rounding weight_rounding = kernels::Rounding::none;  ///< of decoded codes
   Journal* journal = nullptr;     ///< null: the run cannot be taken up again
+  LayerShare* share = nullptr;    ///< null: all layers are computed here; else there is no journal
   std::span<const Image> images;  ///< between the tokens, in order; the reference then has a tower
   kernels::Ops* vision_ops = nullptr;  ///< for the tower; null: `ops`
   std::stop_token stop;

@@ -29,6 +29,7 @@ Result<void> Head::open() {
     CKPT_TRY(Tile tile, next_tile(feed, begin), "head");
     tiles_.push_back(std::move(tile));
   }
+  bytes_read_ += feed.bytes_read();
   return {};
 }
 
@@ -84,6 +85,7 @@ Result<void> Head::logits(const Context& ctx, const Rows& x, std::int64_t split,
     CKPT_TRY(const Tile tile, next_tile(feed, begin), "head");
     CKPT_TRY_VOID(apply(ctx, tile, x, split, logits), "head");
   }
+  bytes_read_ += feed.bytes_read();
   return {};
 }
 

@@ -30,6 +30,9 @@ class Head {
   [[nodiscard]] Result<void> logits(const Context& context, const kernels::Rows& x,
                                     std::int64_t split, const kernels::Rows& logits);
 
+  /// Bytes of weights read so far.
+  [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
+
  private:
   struct Tile {
     std::int64_t begin = 0;
@@ -53,6 +56,7 @@ class Head {
   std::int64_t vocab_ = 0;
   std::int64_t tile_rows_ = 0;
   std::vector<Tile> tiles_;
+  std::uint64_t bytes_read_ = 0;
 };
 
 /// What the comparison of the logits needs beside the context.

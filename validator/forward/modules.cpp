@@ -87,9 +87,12 @@ Result<std::uint32_t> head_module(const Model& model) {
 
 Result<std::vector<weights::Request>> layer_requests(const Pair& pair,
                                                      const config::TextConfig& config,
-                                                     int first_layer) {
+                                                     int first_layer,
+                                                     std::optional<int> end_layer) {
   Collector all(pair);
-  for (int layer = first_layer; layer < static_cast<int>(config.num_hidden_layers); ++layer) {
+  const auto layers = static_cast<int>(config.num_hidden_layers);
+  const int end = end_layer.value_or(layers);
+  for (int layer = first_layer; layer < end; ++layer) {
     const config::LayerType type = config.layer_types[static_cast<std::size_t>(layer)];
     CKPT_TRY_VOID(all.both(layer, mixer_modules(type)), "weights");
     CKPT_TRY_VOID(all.both(layer, kPostNorm), "weights");
@@ -98,6 +101,7 @@ Result<std::vector<weights::Request>> layer_requests(const Pair& pair,
       CKPT_TRY_VOID(all.experts(layer, config.num_experts), "weights");
     }
   }
+  if (end < layers) return std::move(all.requests);
   for (const Model* model : {&pair.reference, &pair.candidate}) {
     CKPT_TRY(const std::uint32_t norm, norm_module(*model), "weights");
     CKPT_TRY_VOID(all.add(*model, norm), "weights");

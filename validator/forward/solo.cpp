@@ -53,6 +53,7 @@ class SoloRun {
   kernels::Buffer memory_;
   Rows kept_;  // states of the reference at a place
   std::optional<WeightFeed> feed_;
+  std::uint64_t head_bytes_ = 0;
 };
 
 Result<void> SoloRun::start() {
@@ -144,6 +145,7 @@ Result<void> SoloRun::head() {
       compare_logits(ctx_, stage, {first_, labels, a_.plan.head_positions, &a_.taps, &a_.observer},
                      kept_, states_.x(0)),
       "head");
+  head_bytes_ = stage.bytes_read();
   ctx_.workspace.clear();
   return {};
 }
@@ -161,9 +163,9 @@ Result<void> SoloRun::run(std::size_t pass_index) {
     CKPT_TRY_VOID(layer(i), fmt::format("layer {}", i));
   }
   const std::uint64_t done = pass_index * (whole + 1) + whole;
-  a_.progress.update("head", done, total, feed_->bytes_read());
+  a_.progress.update("head", done, total, 0);
   CKPT_TRY_VOID(head(), "head");
-  a_.progress.update("head", done + 1, total, 0);
+  a_.progress.update("head", done + 1, total, head_bytes_);
   return {};
 }
 

@@ -57,6 +57,7 @@ enum class Point : std::uint8_t {
 struct TapRecord {
   std::array<kernels::Range, 2> range;
   std::array<std::int64_t, 2> first_token{-1, -1};  ///< smallest with a non-finite value
+  std::array<float, 2> first_value{0, 0};           ///< that value: NaN or an infinity
 };
 
 /// All records of a run, keyed by (layer, point), so in the order of computation: layer -1 is
@@ -64,8 +65,9 @@ struct TapRecord {
 class Taps {
  public:
   using Key = std::pair<int, Point>;
-  /// `token`: of the first non-finite value, -1 when there is none.
-  void merge(Key key, Stream stream, const kernels::Range& range, std::int64_t token);
+  /// `token`: of the first non-finite value, `value`; -1 when there is none.
+  void merge(Key key, Stream stream, const kernels::Range& range, std::int64_t token,
+             float value = 0);
 
   [[nodiscard]] const std::map<Key, TapRecord>& records() const { return records_; }
 

@@ -104,7 +104,7 @@ std::vector<results::Cost> costs_of(std::span<const Unit> units, const VariantKl
   const double full = mean(m.kl);
   for (std::size_t i = 0; i < units.size(); ++i) {
     const Unit& u = units[i];
-    const results::Distribution cost = summarize(m.variants[1 + i], m.lengths);
+    const results::Distribution cost = summarize(m.variants[1 + i], m.lengths, m.seed);
     results::Cost c;
     c.kind = kind_name(u.kind);
     c.layer = u.layer;

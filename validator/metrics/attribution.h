@@ -41,6 +41,7 @@ struct VariantKl {
   std::span<const double> kl;
   std::span<const std::vector<double>> variants;
   std::span<const std::uint64_t> lengths;  ///< positions of each sequence
+  std::uint64_t seed = 0;                  ///< of the intervals
 };
 
 /// Costs and gains of `units`, in the order of variants_of. Bytes stay 0.

@@ -119,16 +119,19 @@ namespace {
 /// Turns a record into metrics, a part at a time.
 class Finish {
  public:
-  Finish(const Record& record, const config::TextConfig& config)
-      : record_(record), config_(config) {}
+  Finish(const Record& record, const config::TextConfig& config, std::uint64_t seed)
+      : record_(record), config_(config), seed_(seed) {}
 
   results::Metrics run() const {
     results::Metrics m;
     const std::vector<double> kl = each([](const auto& d) { return d.kl; });
-    m.kl = summarize(kl, record_.lengths);
-    m.kl_reverse = summarize(each([](const auto& d) { return d.kl_reverse; }), record_.lengths);
-    m.js = summarize(each([](const auto& d) { return d.js; }), record_.lengths);
-    m.tv = summarize(each([](const auto& d) { return d.tv; }), record_.lengths);
+    const auto all = [this](const std::vector<double>& values) {
+      return summarize(values, record_.lengths, seed_);
+    };
+    m.kl = all(kl);
+    m.kl_reverse = all(each([](const auto& d) { return d.kl_reverse; }));
+    m.js = all(each([](const auto& d) { return d.js; }));
+    m.tv = all(each([](const auto& d) { return d.tv; }));
     add_predictions(m);
     add_layers(m);
     add_experts(m);
@@ -142,6 +145,7 @@ class Finish {
  private:
   const Record& record_;
   const config::TextConfig& config_;
+  std::uint64_t seed_;
 
   template <class Get>
   std::vector<double> each(Get get) const {
@@ -270,6 +274,8 @@ class Finish {
           first[s].op = h.point;
           first[s].sequence = place.sequence;
           first[s].position = place.position;
+          first[s].value = double{record.first_value[s]};
+          first[s].largest_finite = double{record.range[s].max_abs};
         }
         first[s].count += count;
       }
@@ -283,8 +289,9 @@ class Finish {
 
 }  // namespace
 
-results::Metrics metrics_of(const Record& record, const config::TextConfig& config) {
-  return Finish(record, config).run();
+results::Metrics metrics_of(const Record& record, const config::TextConfig& config,
+                            std::uint64_t seed) {
+  return Finish(record, config, seed).run();
 }
 
 std::vector<double> kl_of(const Record& record) {

@@ -33,9 +33,10 @@ class Collector final : public forward::Observer {
   forward::Observer* next_;
 };
 
-/// The metrics of a whole run. `config` is the reference's. Texts of tokens are left to who has a
-/// tokenizer.
-[[nodiscard]] results::Metrics metrics_of(const Record& record, const config::TextConfig& config);
+/// The metrics of a whole run. `config` is the reference's, `seed` that of the intervals. Texts of
+/// tokens are left to who has a tokenizer.
+[[nodiscard]] results::Metrics metrics_of(const Record& record, const config::TextConfig& config,
+                                          std::uint64_t seed = 0);
 
 /// KL(reference || candidate) of every position, in token order.
 [[nodiscard]] std::vector<double> kl_of(const Record& record);

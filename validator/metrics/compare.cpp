@@ -7,10 +7,10 @@
 namespace ckpt::metrics {
 
 std::vector<results::Ranked> rank(std::span<const Contender> contenders,
-                                  std::span<const std::uint64_t> lengths) {
+                                  std::span<const std::uint64_t> lengths, std::uint64_t seed) {
   std::vector<std::pair<results::Ranked, std::span<const double>>> rows;
   for (const Contender& c : contenders) {
-    const results::Distribution d = summarize(c.kl, lengths);
+    const results::Distribution d = summarize(c.kl, lengths, seed);
     results::Ranked r;
     r.target = c.target;
     r.bytes = c.bytes;
@@ -27,7 +27,7 @@ std::vector<results::Ranked> rank(std::span<const Contender> contenders,
     if (i > 0) {
       std::vector<double> gap(rows[i].second.size());
       std::ranges::transform(rows[i].second, rows[i - 1].second, gap.begin(), std::minus<>());
-      const results::Distribution d = summarize(gap, lengths);
+      const results::Distribution d = summarize(gap, lengths, seed);
       rows[i].first.gap = d.mean;
       rows[i].first.gap_ci95 = d.ci95;
       rows[i].first.apart = d.ci95[0] > 0;

@@ -19,6 +19,7 @@ struct Contender {
 /// position by position, with a bootstrap over whole sequences: two that differ less than their own
 /// intervals may still be apart. Positions that are not finite on either side are left out.
 [[nodiscard]] std::vector<results::Ranked> rank(std::span<const Contender> contenders,
-                                                std::span<const std::uint64_t> lengths);
+                                                std::span<const std::uint64_t> lengths,
+                                                std::uint64_t seed = 0);
 
 }  // namespace ckpt::metrics

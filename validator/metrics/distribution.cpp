@@ -23,8 +23,8 @@ constexpr std::pair<std::string_view, double> kPercentiles[] = {
     {"75", 0.75},   {"90", 0.9}, {"95", 0.95}, {"99", 0.99}, {"99.9", 0.999}};
 
 // Counter-based generator (splitmix64 of the counter): draw i is the same wherever it is made.
-std::uint64_t draw(std::uint64_t counter) {
-  std::uint64_t z = kBootstrapSeed + counter * 0x9E3779B97F4A7C15ULL;
+std::uint64_t draw(std::uint64_t seed, std::uint64_t counter) {
+  std::uint64_t z = kBootstrapSeed + seed * 0xD6E8FEB86659FD93ULL + counter * 0x9E3779B97F4A7C15ULL;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
   return z ^ (z >> 31);
@@ -79,13 +79,13 @@ void standard_error(std::span<const double> sorted, const std::vector<Cluster>& 
   d.deff = naive > 0 ? variance / naive : 1;
 }
 
-void bootstrap(const std::vector<Cluster>& clusters, results::Distribution& d) {
+void bootstrap(const std::vector<Cluster>& clusters, std::uint64_t seed, results::Distribution& d) {
   std::vector<double> means;
   std::uint64_t counter = 0;
   for (int i = 0; i < kBootstrapResamples; ++i) {
     Cluster all;
     for (std::size_t j = 0; j < clusters.size(); ++j) {
-      const Cluster& c = clusters[draw(counter++) % clusters.size()];
+      const Cluster& c = clusters[draw(seed, counter++) % clusters.size()];
       all.sum += c.sum;
       all.count += c.count;
     }
@@ -105,7 +105,7 @@ double percentile(std::span<const double> sorted, double share) {
 }
 
 results::Distribution summarize(std::span<const double> values,
-                                std::span<const std::uint64_t> lengths) {
+                                std::span<const std::uint64_t> lengths, std::uint64_t seed) {
   results::Distribution d;
   d.positions = values.size();
   std::vector<double> sorted;
@@ -138,7 +138,7 @@ results::Distribution summarize(std::span<const double> values,
   }
   const std::vector<Cluster> clusters = clusters_of(values, lengths);
   standard_error(sorted, clusters, d);
-  bootstrap(clusters, d);
+  bootstrap(clusters, seed, d);
   return d;
 }
 

@@ -18,9 +18,10 @@ inline constexpr int kBootstrapResamples = 2000;
 /// Summary of one value per position. `lengths` are the positions of each sequence, in order; they
 /// add up to values.size(). Non-finite values are counted and left out of everything else. The
 /// standard error is clustered by sequence, the interval a percentile bootstrap of 2,000 resamples
-/// of whole sequences with a fixed seed; a single sequence is cut into blocks of 256 positions (or
-/// eighths when shorter) that stand for sequences. Metrics, section 4.
+/// of whole sequences that `seed` decides; a single sequence is cut into blocks of 256 positions
+/// (or eighths when shorter) that stand for sequences. Metrics, section 4.
 [[nodiscard]] results::Distribution summarize(std::span<const double> values,
-                                              std::span<const std::uint64_t> lengths);
+                                              std::span<const std::uint64_t> lengths,
+                                              std::uint64_t seed = 0);
 
 }  // namespace ckpt::metrics

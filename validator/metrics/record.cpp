@@ -8,7 +8,7 @@ namespace ckpt::metrics {
 
 namespace {
 
-constexpr std::string_view kMagic = "ckpt-record 1\n";
+constexpr std::string_view kMagic = "ckpt-record 2\n";
 
 /// Plain numbers, one after the other.
 class Writer {
@@ -148,6 +148,7 @@ void write(Writer& w, const forward::Taps& taps) {
       w.number(record.range[s].above_f16);
       w.number(record.range[s].nonfinite);
       w.number(record.first_token[s]);
+      w.number(record.first_value[s]);
     }
   }
 }
@@ -163,7 +164,8 @@ void read_taps(Reader& r, forward::Taps& taps) {
       range.max_abs = r.number<float>();
       range.above_f16 = r.number<std::uint64_t>();
       range.nonfinite = r.number<std::uint64_t>();
-      taps.merge({layer, point}, stream, range, r.number<std::int64_t>());
+      const auto token = r.number<std::int64_t>();
+      taps.merge({layer, point}, stream, range, token, r.number<float>());
     }
   }
 }
@@ -189,7 +191,25 @@ Result<void> Record::append(const Record& next) {
     for (std::size_t s = 0; s < record.range.size(); ++s) {
       const std::int64_t first = record.first_token[s];
       taps.merge(key, static_cast<forward::Stream>(s), record.range[s],
-                 first < 0 ? -1 : first + tokens);
+                 first < 0 ? -1 : first + tokens, record.first_value[s]);
+    }
+  }
+  return {};
+}
+
+Result<void> Record::add_layers(const Record& other) {
+  if (lengths != other.lengths) return fail(ErrorKind::format, "the parts are of other tokens");
+  if (!other.positions.empty()) {
+    if (!positions.empty()) return fail(ErrorKind::format, "two parts have the positions");
+    positions = other.positions;
+    variant_kl = other.variant_kl;
+  }
+  for (const auto& [layer, s] : other.layers) merge(layers[layer], s);
+  for (const auto& [key, s] : other.experts) merge(experts[key], s);
+  for (const auto& [key, record] : other.taps.records()) {
+    for (std::size_t s = 0; s < record.range.size(); ++s) {
+      taps.merge(key, static_cast<forward::Stream>(s), record.range[s], record.first_token[s],
+                 record.first_value[s]);
     }
   }
   return {};

@@ -46,6 +46,10 @@ struct Record {
   /// sequences. Errors: format (different variants).
   [[nodiscard]] Result<void> append(const Record& next);
 
+  /// Adds the record of other layers of the same tokens. Errors: format (other tokens, or positions
+  /// on both sides).
+  [[nodiscard]] Result<void> add_layers(const Record& other);
+
   /// Whether it is that of a whole run over `layers` layers: every position there once, in every
   /// list, and no layer beyond. What came from a file must be asked before it is finished.
   [[nodiscard]] bool complete(std::size_t layers) const;

@@ -50,7 +50,7 @@ class AttributionRun {
     CKPT_TRY(KlOutcome out, run_kl(args), "attribution");
     Attribution a;
     const std::vector<double> kl = metrics::kl_of(out.record);
-    const metrics::VariantKl measured{kl, out.record.variant_kl, lengths_};
+    const metrics::VariantKl measured{kl, out.record.variant_kl, lengths_, args_.seed};
     a.control = metrics::control_of(measured);
     a.costs = metrics::costs_of(units, measured);
     for (Cost& c : a.costs) weigh(c);
@@ -126,7 +126,8 @@ class AttributionRun {
     say(fmt::format("measuring {} experts in a second pass over the weights", units.size()));
     CKPT_TRY(const KlOutcome out, again(metrics::variants_of(units)), "experts");
     const std::vector<double> kl = metrics::kl_of(out.record);
-    std::vector<Cost> costs = metrics::costs_of(units, {kl, out.record.variant_kl, lengths_});
+    std::vector<Cost> costs =
+        metrics::costs_of(units, {kl, out.record.variant_kl, lengths_, args_.seed});
     for (std::size_t i = 0; i < costs.size(); ++i) {
       costs[i].guess = guesses[i].first;
       weigh(costs[i]);
@@ -143,6 +144,7 @@ class AttributionRun {
     args.noise_floor = false;
     args.journal.clear();
     args.observer = nullptr;
+    args.explain_overflow = false;
     args.note = {};
     return run_kl(args);
   }

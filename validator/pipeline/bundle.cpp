@@ -282,7 +282,7 @@ Result<KlOutcome> run_kl(const KlArgs& given, const Bundle& bundle) {
                                    .stop = args.stop},
                                   bundle),
                 "forward");
-  results::Metrics metrics = metrics::metrics_of(record, text);
+  results::Metrics metrics = metrics::metrics_of(record, text, args.seed);
   return KlOutcome{std::move(metrics), std::move(record)};
 }
 

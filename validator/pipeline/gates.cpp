@@ -96,6 +96,13 @@ results::Finding finding(const std::string& code, std::string message, std::stri
   return f;
 }
 
+/// What to do about a divergence that attribution has taken apart already.
+std::string keep_text(const Metrics& m) {
+  return m.attribution->advice && !m.attribution->advice->promotions.empty()
+             ? "keep the modules that the advice of this run lists at 16 bits"
+             : "keep the layers or classes that cost most in this run's attribution at 16 bits";
+}
+
 void judge_one(Gate& gate, const Metrics& m) {
   const auto n = std::ranges::find(numbers(), gate.name, &Number::name);
   gate.value = n->value(m);
@@ -164,10 +171,12 @@ void judge_gates(results::Results& r) {
   for (Gate& gate : r.gates) {
     judge_one(gate, m);
     if (gate.status == "fail") {
-      r.findings.push_back(finding(gate.code,
-                                   fmt::format("`{}` is {:.4g}, the gate asks for {} {:g}",
-                                               gate.name, *gate.value, gate.op, gate.limit),
-                                   gate.name));
+      r.findings.push_back(
+          finding(gate.code,
+                  fmt::format("`{}` is {}, the gate asks for {} {:g}", gate.name,
+                              number_as("{:.4g}", *gate.value), gate.op, gate.limit),
+                  gate.name));
+      if (gate.code == "NUM001" && m.attribution) r.findings.back().fix = keep_text(m);
     } else if (gate.status == "inconclusive") {
       r.notes.push_back(fmt::format("gate {}: the interval [{:.3g}, {:.3g}] contains {:g}; {}",
                                     gate.name, *gate.lower, *gate.upper, gate.limit,
@@ -176,10 +185,11 @@ void judge_gates(results::Results& r) {
   }
   for (const results::NonFinite& n : m.nonfinite) {
     if (n.stream != "candidate") continue;
-    results::Finding f = finding("NUM002",
-                                 fmt::format("{} values are not finite, first in layer {} at {}",
-                                             with_commas(n.count), n.layer, n.op),
-                                 "forward");
+    results::Finding f =
+        finding("NUM002",
+                fmt::format("{} values are not finite, first at {}: {}", with_commas(n.count),
+                            results::op_text(n), results::value_text(n)),
+                "forward");
     results::Location w;
     w.layer = n.layer;
     w.module = n.op;

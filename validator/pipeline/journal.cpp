@@ -9,6 +9,7 @@
 #include "validator/base/file.h"
 #include "validator/base/text.h"
 #include "validator/pipeline/blobs.h"
+#include "validator/pipeline/states.h"
 
 namespace ckpt::pipeline {
 
@@ -25,16 +26,6 @@ struct Header {
   std::int32_t pass = 0;
   std::int32_t layer = 0;
 };
-
-/// The hidden states of a place that are worth keeping, by name.
-std::vector<std::pair<std::string, Rows>> kept_states(const StateView& s) {
-  std::vector<std::pair<std::string, Rows>> out{{"reference", s.hidden.x_reference},
-                                                {"candidate", s.hidden.x_candidate}};
-  for (std::size_t v = 0; v < s.variants.size(); ++v) {
-    if (s.variants.alive(v)) out.emplace_back(fmt::format("variant.{:06}", v), s.variants.x(v));
-  }
-  return out;
-}
 
 /// Digests of blocks spread evenly over every weight file: requantized weights of the same shapes
 /// differ in them, and no run needs to read everything twice.

@@ -11,6 +11,8 @@
 #include "validator/metrics/distribution.h"
 #include "validator/metrics/modality.h"
 #include "validator/pipeline/journal.h"
+#include "validator/pipeline/overflow.h"
+#include "validator/pipeline/shared_run.h"
 
 namespace ckpt::pipeline {
 
@@ -178,14 +180,31 @@ Result<void> check_comparable(const OpenedRepo& reference, const OpenedRepo& can
 
 namespace {
 
+/// Bytes of each layer on both sides.
+std::vector<std::uint64_t> layer_bytes(const forward::Pair& pair) {
+  std::vector<std::uint64_t> out;
+  for (const weights::Model* model : {&pair.reference, &pair.candidate}) {
+    out.resize(static_cast<std::size_t>(model->config().text.num_hidden_layers));
+    const auto& modules = model->blueprint().modules();
+    for (std::uint32_t i = 0; i < modules.size(); ++i) {
+      const arch::Module& m = modules[i];
+      if (m.layer < 0 || m.cls == arch::ModuleClass::vision || m.cls == arch::ModuleClass::mtp) {
+        continue;
+      }
+      out[static_cast<std::size_t>(m.layer)] += model->bytes(i);
+    }
+  }
+  return out;
+}
+
 /// Takes the disturbed reference, the last variant, out of the record and says what it comes to.
-results::NoiseFloor take_noise_floor(metrics::Record& record) {
+results::NoiseFloor take_noise_floor(metrics::Record& record, std::uint64_t seed) {
   const std::vector<double> noise = std::move(record.variant_kl.back());
   record.variant_kl.pop_back();
   const std::vector<double> kl = metrics::kl_of(record);
   std::vector<double> excess(kl.size());
   std::ranges::transform(kl, noise, excess.begin(), std::minus<>());
-  const results::Distribution d = metrics::summarize(excess, record.lengths);
+  const results::Distribution d = metrics::summarize(excess, record.lengths, seed);
   return {metrics::summarize(noise, record.lengths).mean, d.mean, d.ci95};
 }
 
@@ -216,6 +235,72 @@ Result<forward::Plan> plan_of(const KlArgs& args, const forward::Pair& pair, std
                             args.variants.size(), extra);
 }
 
+/// Where the layers of each process begin. Errors: usage (more processes than layers).
+Result<std::vector<int>> share_layers(const KlArgs& args, const forward::Pair& pair) {
+  const std::vector<std::uint64_t> bytes = layer_bytes(pair);
+  std::vector<int> bounds = split_layers(bytes, args.transport->size());
+  if (bounds.empty()) {
+    return fail(ErrorKind::usage, fmt::format("{} processes for {} layers: start fewer",
+                                              args.transport->size(), bytes.size()));
+  }
+  if (args.note) {
+    args.note(fmt::format("{} processes share {} layers", args.transport->size(), bytes.size()));
+  }
+  return bounds;
+}
+
+/// The forward pass, alone or with others, into the record.
+Result<void> stream(const KlArgs& args, const forward::Pair& pair, forward::Plan plan,
+                    metrics::Record& record) {
+  const TextConfig& text = args.reference.config.text;
+  CKPT_TRY(
+      const auto journal,
+      open_journal(args, run_key(args, plan.text(), args.ops->name()), plan.passes.size(), record),
+      "journal");
+  std::optional<PipelineShare> share;
+  if (args.transport != nullptr) {
+    CKPT_TRY(std::vector<int> bounds, share_layers(args, pair), "kl");
+    share.emplace(*args.transport, std::move(bounds), plan.passes.size());
+    // The others' turns are time to read in.
+    plan.read_ahead_bytes += args.memory_bytes - std::min(args.memory_bytes, plan.peak_bytes);
+  }
+  // The tower's ops are the processor's alone so far; its share of the work is small.
+  CKPT_TRY(const auto vision_ops, kernels::make_cpu_ops(args.pool), "vision tower");
+  metrics::Collector collector(record, args.observer);
+  const Result<void> done = forward::run_forward({.pair = pair,
+                                                  .config = text,
+                                                  .sequences = args.sequences,
+                                                  .plan = plan,
+                                                  .ops = *args.ops,
+                                                  .taps = record.taps,
+                                                  .observer = collector,
+                                                  .progress = args.progress,
+                                                  .mode = args.mode,
+                                                  .exact_router = args.exact_router,
+                                                  .variants = args.variants,
+                                                  .local = args.local,
+                                                  .weight_rounding = weight_rounding(args),
+                                                  .journal = journal.get(),
+                                                  .share = share ? &*share : nullptr,
+                                                  .images = args.images,
+                                                  .vision_ops = vision_ops.get(),
+                                                  .stop = args.stop});
+  return share ? share->finish(done, record) : done;
+}
+
+/// What every process must find before any of them begins; the memory that all have.
+Result<std::uint64_t> meet(const KlArgs& args) {
+  Result<void> ready = check_tokens(args);
+  if (ready) ready = check_comparable(args.reference, args.candidate);
+  if (ready) ready = check_images(args);
+  if (args.transport == nullptr) {
+    CKPT_TRY_VOID(std::move(ready), "comparison");
+    return plan_memory(args);
+  }
+  const std::string key = ready ? run_key(args, {}, args.ops->name()) : std::string{};
+  return agree_on_run(*args.transport, ready, key, plan_memory(args));
+}
+
 // One attempt with a plan.
 Result<KlOutcome> run_planned(const KlArgs& args, const forward::Pair& pair,
                               const forward::Plan& plan) {
@@ -223,39 +308,23 @@ Result<KlOutcome> run_planned(const KlArgs& args, const forward::Pair& pair,
   if (args.note) args.note(fmt::format("memory: {}", plan.text()));
   metrics::Record record;
   for (const auto& sequence : args.sequences) record.lengths.push_back(sequence.size());
-  CKPT_TRY(
-      const auto journal,
-      open_journal(args, run_key(args, plan.text(), args.ops->name()), plan.passes.size(), record),
-      "journal");
-  // The tower's ops are the processor's alone so far; its share of the work is small.
-  CKPT_TRY(const auto vision_ops, kernels::make_cpu_ops(args.pool), "vision tower");
-  metrics::Collector collector(record, args.observer);
-  CKPT_TRY_VOID(forward::run_forward({.pair = pair,
-                                      .config = text,
-                                      .sequences = args.sequences,
-                                      .plan = plan,
-                                      .ops = *args.ops,
-                                      .taps = record.taps,
-                                      .observer = collector,
-                                      .progress = args.progress,
-                                      .mode = args.mode,
-                                      .exact_router = args.exact_router,
-                                      .variants = args.variants,
-                                      .local = args.local,
-                                      .weight_rounding = weight_rounding(args),
-                                      .journal = journal.get(),
-                                      .images = args.images,
-                                      .vision_ops = vision_ops.get(),
-                                      .stop = args.stop}),
-                "forward");
+  CKPT_TRY_VOID(stream(args, pair, plan, record), "forward");
   if (!record.complete(text.layer_types.size())) {
-    return fail(ErrorKind::format, "the journal's numbers do not fit the run: remove it");
+    return fail(ErrorKind::format, args.journal.empty()
+                                       ? "the numbers do not fit the run"
+                                       : "the journal's numbers do not fit the run: remove it");
   }
   std::optional<results::NoiseFloor> noise;
-  if (args.noise_floor) noise = take_noise_floor(record);
-  results::Metrics metrics = metrics::metrics_of(record, text);
+  if (args.noise_floor) noise = take_noise_floor(record, args.seed);
+  results::Metrics metrics = metrics::metrics_of(record, text, args.seed);
   metrics.noise_floor = noise;
   if (!args.images.empty()) metrics.modalities = metrics::by_modality(record, kinds_of(args));
+  const bool reports = args.transport == nullptr || args.transport->rank() == 0;
+  // A sequence that is cut at the place may lack a part of an image.
+  const bool again = args.explain_overflow && args.images.empty();
+  if (args.mode == forward::Mode::fp16 && again && reports) {
+    CKPT_TRY_VOID(add_fp32_values(args, pair, *args.ops, metrics), "overflow");
+  }
   return KlOutcome{std::move(metrics), std::move(record)};
 }
 
@@ -275,20 +344,17 @@ std::uint64_t plan_memory(const KlArgs& args) {
 }
 
 Result<KlOutcome> run_kl(const KlArgs& given) {
-  CKPT_TRY_VOID(check_tokens(given), "kl");
   KlArgs args = given;
   CKPT_TRY(const auto own, supply_ops(args), "kl");
   std::vector<forward::Variant> variants(given.variants.begin(), given.variants.end());
   if (args.noise_floor) variants.push_back({forward::Stream::reference, {}, true});
   args.variants = variants;
-  CKPT_TRY_VOID(check_comparable(args.reference, args.candidate), "comparison");
-  CKPT_TRY_VOID(check_images(args), "comparison");
+  CKPT_TRY(std::uint64_t budget, meet(args), "kl");
   const weights::Model reference(args.reference.checkpoint, args.reference.config,
                                  *args.reference.blueprint, args.reference.stored);
   const weights::Model candidate(args.candidate.checkpoint, args.candidate.config,
                                  *args.candidate.blueprint, args.candidate.stored);
   const forward::Pair pair{reference, candidate};
-  std::uint64_t budget = plan_memory(args);
   CKPT_TRY(forward::Plan plan, plan_of(args, pair, budget), "kl");
   if (args.note) {
     args.note(fmt::format("backend {}, {} thread{}", args.ops->name(), args.pool.size(),
@@ -298,7 +364,7 @@ Result<KlOutcome> run_kl(const KlArgs& given) {
     Result<KlOutcome> outcome = run_planned(args, pair, plan);
     // A plan knows what weights take on the host; decoded on a device they take more.
     const bool short_of = !outcome && outcome.error().kind == ErrorKind::memory;
-    if (!short_of || args.ops->memory() == 0) return outcome;
+    if (!short_of || args.ops->memory() == 0 || args.transport != nullptr) return outcome;
     budget /= 2;
     auto smaller = plan_of(args, pair, budget);
     if (!smaller) return outcome;

@@ -22,6 +22,8 @@
 
 namespace ckpt::pipeline {
 
+class Transport;
+
 struct KlArgs {
   const OpenedRepo& reference;
   const OpenedRepo& candidate;
@@ -41,10 +43,14 @@ struct KlArgs {
   /// Further streams, each compared with the reference; see forward/variants.h.
   std::span<const forward::Variant> variants;
   bool noise_floor = false;  ///< fills Metrics::noise_floor
+  std::uint64_t seed = 0;    ///< of the intervals
   std::uint64_t memory_bytes = 8ULL << 30;
   std::string journal;  ///< folder to keep the run's state in and to go on from; empty: none
   std::chrono::seconds journal_interval{20};
-  bool must_resume = false;  ///< a journal without a state is an error (not_found)
+  Transport* transport = nullptr;  ///< other processes that share the layers; then no journal
+  bool must_resume = false;        ///< a journal without a state is an error (not_found)
+  /// In fp16 mode: finds out what a value that is not finite would have been.
+  bool explain_overflow = true;
   std::stop_token stop;
   std::function<void(std::string_view)> note;  ///< the memory plan and such; may be empty
   forward::Observer* observer = nullptr;       ///< hears what the metrics hear

@@ -110,7 +110,7 @@ Result<Part> merge_parts(std::vector<Part> parts) {
   config::TextConfig text;
   text.layer_types = whole.layer_types;
   text.num_hidden_layers = static_cast<std::int64_t>(whole.layer_types.size());
-  whole.results.metrics = metrics::metrics_of(whole.record, text);
+  whole.results.metrics = metrics::metrics_of(whole.record, text, whole.results.how.seed);
   whole.results.how.sequences = whole.record.lengths.size();
   whole.results.how.tokens = whole.record.positions.size();
   return whole;

@@ -172,7 +172,10 @@ Json nonfinite_json(const Metrics& m) {
                       {"layer", n.layer},
                       {"op", n.op},
                       {"sequence", n.sequence},
-                      {"position", n.position}});
+                      {"position", n.position},
+                      {"value", number(n.value)},
+                      {"largest_finite", number(n.largest_finite)},
+                      {"fp32", n.fp32 ? number(*n.fp32) : Json(nullptr)}});
   }
   return {{"count", m.nonfinite_count}, {"first", std::move(places)}};
 }

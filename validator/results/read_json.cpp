@@ -193,6 +193,9 @@ void read_nonfinite(const Reader& j, NonFinite& n) {
   j.get("op", n.op);
   j.get("sequence", n.sequence);
   j.get("position", n.position);
+  j.get("value", n.value);
+  j.get("largest_finite", n.largest_finite);
+  j.get("fp32", n.fp32);
 }
 
 void read_token(const Reader& j, TokenKl& t) {

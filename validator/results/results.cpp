@@ -4,6 +4,9 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <cmath>
+
+#include "validator/base/text.h"
 
 namespace ckpt::results {
 namespace {
@@ -41,6 +44,19 @@ std::optional<Severity> severity_named(std::string_view name) {
 
 std::optional<LoaderState> loader_state_named(std::string_view name) {
   return named(name, LoaderState::not_predicted, loader_state_name);
+}
+
+std::string op_text(const NonFinite& place) {
+  return place.layer < 0 ? place.op : fmt::format("layer {} {}", place.layer, place.op);
+}
+
+std::string value_text(const NonFinite& place) {
+  std::string seen = "not finite";
+  if (std::isnan(place.value)) seen = "NaN";
+  if (std::isinf(place.value)) seen = place.value > 0 ? "Inf" : "-Inf";
+  if (place.fp32)
+    return fmt::format("{} in float32, {} here", number_as("{:.4g}", *place.fp32), seen);
+  return fmt::format("{}, the largest finite value there is {:.4g}", seen, place.largest_finite);
 }
 
 std::string sha256_hex(std::string_view data) {

@@ -198,6 +198,9 @@ struct NonFinite {
   std::string op;
   std::uint64_t sequence = 0;
   std::uint64_t position = 0;
+  double value = 0;            ///< the first one: NaN or an infinity
+  double largest_finite = 0;   ///< magnitude at the same op of the layer, over all tokens
+  std::optional<double> fp32;  ///< magnitude there in a run without rounding, where that was made
 };
 
 /// Largest magnitudes at one named rounding point of one layer.
@@ -399,6 +402,12 @@ struct Results {
 /// are escaped as shown() does. Errors: format (not JSON, or a value of the wrong kind, with its
 /// place), limit (nesting), unsupported (another major schema version).
 [[nodiscard]] Result<std::vector<Results>> from_json(std::string text);
+
+/// `layer 3 expert up`; embedding and head have no layer.
+[[nodiscard]] std::string op_text(const NonFinite& place);
+
+/// `1.31e+05 in float32, Inf here`: what the first value was, or is known to have been.
+[[nodiscard]] std::string value_text(const NonFinite& place);
 
 /// SHA-256 of `data` in lower-case hex.
 [[nodiscard]] std::string sha256_hex(std::string_view data);

@@ -1,8 +1,22 @@
 #include "validator/weights/read_ahead.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ckpt::weights {
+
+namespace {
+
+/// What a request will take; rows of a module take their share.
+std::uint64_t bytes_of(const Request& r) {
+  const std::uint64_t whole = r.model->bytes(r.module);
+  if (r.row_end == 0) return whole;
+  const auto& shape = r.model->blueprint().modules()[r.module].shape;
+  const std::uint64_t rows = shape.empty() ? 1 : std::max<std::uint64_t>(1, shape[0]);
+  return whole / rows * (r.row_end - r.row_begin);
+}
+
+}  // namespace
 
 ReadAhead::ReadAhead(std::vector<Request> requests, std::uint64_t budget_bytes)
     : requests_(std::move(requests)), budget_(budget_bytes) {
@@ -16,7 +30,7 @@ ReadAhead::~ReadAhead() {
 
 void ReadAhead::work(const std::stop_token& stop) {
   for (const Request& r : requests_) {
-    const std::uint64_t size = r.row_end > 0 ? 0 : r.model->bytes(r.module);
+    const std::uint64_t size = bytes_of(r);
     {
       std::unique_lock lock(mutex_);
       const bool go = changed_.wait(
