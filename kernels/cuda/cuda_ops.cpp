@@ -136,13 +136,40 @@ Result<void> CudaOps::rope(const RopeArgs& args) {
                "rope");
 }
 
-Result<void> CudaOps::attention(const AttentionArgs& args) {
-  if (!fits(args)) return bad_extents("attention");
-  if (args.q.dim > kLargestHead) return too_wide("attention");
-  CKPT_TRY(const Sequences* of, sequences(args.starts, args.q.tokens, "attention"), "attention");
+Result<void> CudaOps::attend(const AttentionArgs& args, bool causal, std::string_view op) {
+  if (!fits(args)) return bad_extents(op);
+  if (args.q.dim > kLargestHead) return too_wide(op);
+  CKPT_TRY(const Sequences* of, sequences(args.starts, args.q.tokens, op), op);
   return check(cuda::attention(device_->compute(), args.q, args.k, args.v, args.o, args.scale,
-                               of->tiles.as<QueryTile>(), of->tile_count, true, args.rounding),
+                               of->tiles.as<QueryTile>(), of->tile_count, causal, args.rounding),
                "attention");
+}
+
+Result<void> CudaOps::attention(const AttentionArgs& args) {
+  return attend(args, true, "attention");
+}
+
+Result<void> CudaOps::full_attention(const AttentionArgs& args) {
+  return attend(args, false, "full_attention");
+}
+
+Result<void> CudaOps::layer_norm(const LayerNormArgs& args) {
+  if (!fits(args)) return bad_extents("layer_norm");
+  CKPT_TRY(const Block weight, device_->upload_small(args.weight), "layer_norm");
+  CKPT_TRY(const Block bias, device_->upload_small(args.bias), "layer_norm");
+  return check(cuda::layer_norm(device_->compute(), args.x, args.y, weight.as<float>(),
+                                bias.as<float>(), args.eps, args.rounding),
+               "layer_norm");
+}
+
+Result<void> CudaOps::gelu(const Rows& x, Gelu kind, Rounding rounding) {
+  return check(cuda::gelu(device_->compute(), x, kind == Gelu::erf, rounding), "gelu");
+}
+
+Result<void> CudaOps::add_bias(const Rows& x, std::span<const float> bias, Rounding rounding) {
+  if (static_cast<std::int64_t>(bias.size()) != x.cols) return bad_extents("add_bias");
+  CKPT_TRY(const Block there, device_->upload_small(bias), "add_bias");
+  return check(cuda::add_bias(device_->compute(), x, there.as<float>(), rounding), "add_bias");
 }
 
 Result<void> CudaOps::sigmoid_gate(const GateArgs& args) {

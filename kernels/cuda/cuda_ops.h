@@ -60,6 +60,10 @@ class CudaOps final : public Ops {
   Result<void> row_squares(const Rows& x, const Rows& y, std::span<double> out) override;
   Result<Range> probe(const Rows& x) override;
   Result<void> divergence(const DivergenceArgs& args) override;
+  Result<void> layer_norm(const LayerNormArgs& args) override;
+  Result<void> gelu(const Rows& x, Gelu kind, Rounding rounding) override;
+  Result<void> add_bias(const Rows& x, std::span<const float> bias, Rounding rounding) override;
+  Result<void> full_attention(const AttentionArgs& args) override;
 
  private:
   /// What depends on where sequences start, on the device; kept while the starts stay the same.
@@ -73,6 +77,7 @@ class CudaOps final : public Ops {
 
   [[nodiscard]] Result<const Sequences*> sequences(std::span<const std::int64_t> starts,
                                                    std::int64_t rows, std::string_view op);
+  [[nodiscard]] Result<void> attend(const AttentionArgs& args, bool causal, std::string_view op);
   template <class T>
   [[nodiscard]] Result<void> fetch(const Block& from, std::span<T> to);
 

@@ -16,7 +16,7 @@ namespace ckpt::e2e {
 
 namespace {
 
-const PairCase kM{fixture_root(), "M-vl-mtp-bf16", "M-vl-mtp-w4a16-autoround", "tokens_S"};
+const PairCase kA{fixture_root(), "A-causallm-bf16", "A-causallm-w4a16-autoround", "tokens_S"};
 
 /// Queues between every two of some threads.
 class Post {
@@ -90,8 +90,8 @@ struct Repos {
   std::unique_ptr<pipeline::OpenedRepo> reference, candidate;
 
   Repos() {
-    auto r = pipeline::open_target(kM.root + "/models/" + kM.reference);
-    auto c = pipeline::open_target(kM.root + "/models/" + kM.candidate);
+    auto r = pipeline::open_target(kA.root + "/models/" + kA.reference);
+    auto c = pipeline::open_target(kA.root + "/models/" + kA.candidate);
     REQUIRE(r);
     REQUIRE(c);
     reference = *std::move(r);
@@ -102,7 +102,7 @@ struct Repos {
 Result<pipeline::KlOutcome> measure(const Options& o, pipeline::Transport* transport = nullptr) {
   const Repos repos;
   const int rank = transport == nullptr ? 0 : transport->rank();
-  auto tokens = read_tokens(kM);
+  auto tokens = read_tokens(kA);
   if (rank == o.other) tokens[0][0] ^= 1;
   ThreadPool pool(1);
   NoProgress progress;

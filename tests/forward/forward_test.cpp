@@ -212,6 +212,9 @@ TEST_CASE("fp16 shows where a float16 run overflows, and fp32 says it beforehand
   CHECK(first.op == "expert up");
   CHECK(first.sequence == 0);
   CHECK(first.position == 0);
+  CHECK(std::isinf(first.value));
+  CHECK(first.largest_finite > 0);
+  CHECK(first.largest_finite <= 65504);
 
   const Outcome exact = run(good.path(), large.path());
   REQUIRE(exact.metrics);

@@ -21,8 +21,8 @@ class Mpi(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ckpt-mpi-"))
         self.addCleanup(shutil.rmtree, self.folder)
         golden = pathlib.Path(ARGS.fixtures) / "golden"
-        self.reference = golden / "models" / "M-vl-mtp-bf16"
-        self.candidate = golden / "models" / "M-vl-mtp-w4a16-autoround"
+        self.reference = golden / "models" / "A-causallm-bf16"
+        self.candidate = golden / "models" / "A-causallm-w4a16-autoround"
         ids = json.loads((golden / "tokens_S" / "tokens.json").read_text())["ids"]
         (self.folder / "ids.json").write_text(json.dumps(ids))
 

@@ -100,6 +100,9 @@ CLI::App* add_kl_command(CLI::App& app, KlArgs& args) {
       "\nGates name a number of the results below `metrics`: kl.mean, kl.median, kl.max, kl.p99,\n"
       "agreement.top1, agreement.confident_flips, perplexity.ratio, delta_p.rms, nonfinite.count,\n"
       "layers.max_local_error, experts.max_error, router.overlap.\n"
+      "\nCosts of classes count the norm before a mixer with the mixer. Under mpirun the "
+      "processes\n"
+      "share the layers: every weight is read once in all, the results are those of one process.\n"
       "\nExamples:\n"
       "  ckpt-check kl ./MyModel-W4A16 --reference ./MyModel\n"
       "  ckpt-check kl ./MyModel-W4A16 --reference ./MyModel --gate 'kl.mean<=0.014' --json\n"
@@ -109,7 +112,8 @@ CLI::App* add_kl_command(CLI::App& app, KlArgs& args) {
       "  ckpt-check kl ./A --reference ./BF16 --save-bundle bf16.bundle\n"
       "  ckpt-check kl ./B --reference bf16.bundle         without the reference's weights\n"
       "  ckpt-check kl ./A --reference ./BF16 --journal run --tokens 65536 --context 1024\n"
-      "  ckpt-check kl ./A --reference ./BF16 --shard 2/8 --part part.2\n" +
+      "  ckpt-check kl ./A --reference ./BF16 --shard 2/8 --part part.2\n"
+      "  mpirun -n 4 ckpt-check kl ./A --reference ./BF16\n" +
       std::string(kExitCodes));
   return kl;
 }
