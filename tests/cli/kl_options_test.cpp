@@ -101,7 +101,9 @@ TEST_CASE("no line of any help is wider than 100 columns") {
   std::string commands = run_program("--help").out;
   std::vector<std::string> asked{""};
   std::istringstream list(commands.substr(commands.find("Subcommands:") + 12));
-  for (std::string line; std::getline(list, line);) {
+  std::string line;
+  std::getline(list, line);  // the rest of the heading
+  while (std::getline(list, line) && !line.empty()) {
     if (line.starts_with("  ") && line.size() > 2 && line[2] != ' ') {
       asked.push_back(line.substr(2, line.find(' ', 2) - 2));
     }
@@ -110,11 +112,11 @@ TEST_CASE("no line of any help is wider than 100 columns") {
   for (const std::string& command : asked) {
     std::istringstream help(run_program(command + " --help").out);
     std::size_t lines = 0;
-    for (std::string line; std::getline(help, line); ++lines) {
+    for (; std::getline(help, line); ++lines) {
       CAPTURE(line);
       CHECK(line.size() <= 100);
     }
-    CHECK(lines > 5);
+    CHECK(lines > 2);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "tests/e2e/golden.h"
+#include "validator/forward/modules.h"
 
 namespace ckpt::e2e {
 
@@ -142,9 +143,9 @@ std::vector<Result<pipeline::KlOutcome>> measure_shared(int size, const Options&
 }
 
 std::string numbers(const pipeline::KlOutcome& out) {
-  results::Results all;
-  all.metrics = out.metrics;
-  return results::to_json(all) + out.record.save();
+  const auto all = std::make_unique<results::Results>();
+  all->metrics = out.metrics;
+  return results::to_json(*all) + out.record.save();
 }
 
 }  // namespace

@@ -89,6 +89,7 @@ def main():
     for name in ("program", "plugin", "fixtures"):
         parser.add_argument(f"--{name}", required=True)
     ARGS = parser.parse_args()
+    ARGS.program = os.path.abspath(ARGS.program)
     if shutil.which("mpirun") is None or not os.path.exists(ARGS.plugin):
         print("skipped: no mpirun (package openmpi-bin), or the plugin was not built")
         return SKIPPED
