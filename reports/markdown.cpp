@@ -85,12 +85,10 @@ std::string metrics_table(const Results& r) {
                   number(m.kl.mean), number(m.kl.ci95[0]), number(m.kl.ci95[1]));
   out += fmt::format("| median KL | {} |\n| same top-1 token | {} |\n", number(m.kl.median),
                      percent(m.top1));
-  out += fmt::format("| perplexity | {} to {} |
-", number_as("{:.4f}", m.perplexity_reference),
+  out += fmt::format("| perplexity | {} to {} |\n", number_as("{:.4f}", m.perplexity_reference),
                      number_as("{:.4f}", m.perplexity_candidate));
   for (const results::Modality& b : m.modalities) {
-    out += fmt::format("| mean KL, {} ({}) | {}, 95 % [{}, {}] |
-", markdown(modality_words(b)),
+    out += fmt::format("| mean KL, {} ({}) | {}, 95 % [{}, {}] |\n", markdown(modality_words(b)),
                        plural(b.positions, "position"), number(b.kl), number(b.ci95[0]),
                        number(b.ci95[1]));
   }

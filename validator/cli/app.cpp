@@ -61,7 +61,7 @@ std::string check_format(const std::string& value) {
 class Program {
  public:
   Program() {
-    app_.formatter(std::make_shared<HelpFormat>());  // that of every command
+    app_.formatter(help_format());  // that of every command
     app_.name("ckpt-check");
     app_.set_help_flag("-h,--help", "Show this help");
     app_.footer(std::string(kExitCodes));
@@ -339,7 +339,7 @@ class Program {
   [[nodiscard]] std::string examples() const {
     const std::string names = fmt::format("Commands: {}.", fmt::join(commands(), ", "));
     return fmt::format("{}{}\n`ckpt-check COMMAND --help` tells more.\n", kExamples,
-                       reports::wrap(names, 0, 0, HelpFormat::kHelpWidth));
+                       reports::wrap(names, 0, 0, kHelpWidth));
   }
 
   /// A bare first word that is no command: name the likely one.

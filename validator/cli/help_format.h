@@ -1,16 +1,17 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <memory>
+
+namespace CLI {
+class FormatterBase;
+}
 
 namespace ckpt::cli {
 
-/// Help whose lines end at `kHelpWidth` columns.
-class HelpFormat final : public CLI::Formatter {
- public:
-  static constexpr std::size_t kHelpWidth = 100;
+inline constexpr std::size_t kHelpWidth = 100;
 
-  std::string make_option_desc(const CLI::Option* option) const override;
-  std::string make_subcommand(const CLI::App* command) const override;
-};
+/// Writes help whose lines end at `kHelpWidth` columns.
+[[nodiscard]] std::shared_ptr<CLI::FormatterBase> help_format();
 
 }  // namespace ckpt::cli

@@ -109,7 +109,7 @@ struct Common {
   std::unique_ptr<pipeline::Bundle> bundle;
   pipeline::TokenSet tokens;  ///< of all shards
   pipeline::Shard shard;
-  std::vector<forward::Image> images;  ///< of all shards
+  std::vector<forward::Image> images;        ///< of all shards
   pipeline::Transport* transport = nullptr;  ///< to the processes that share the layers
 
   /// One process speaks for all.
