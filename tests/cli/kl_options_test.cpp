@@ -46,6 +46,7 @@ TEST_CASE("an option of kl without effect is refused, and the message names what
       {"--bundle-detail head", "--save-bundle"},
       {"--token-ids ids.json --text builtin:mixed-v1", "--text does not go with --token-ids"},
       {"--token-ids ids.json --context 512", "--context does not go with --token-ids"},
+      {"--prompts p.json --context 512", "--context does not go with --prompts"},
       {"--part p", "--shard"},
       {"--save-bundle b --journal j", "--save-bundle and --journal"},
       {"./second --part p --shard 1/2", "one TARGET"},

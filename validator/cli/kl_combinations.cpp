@@ -51,6 +51,8 @@ Result<void> check_partners(const KlArgs& a) {
        "--text does not go with --token-ids: either is the input"},
       {!a.token_ids.empty() && a.is_given("--context"),
        "--context does not go with --token-ids: their sequences have a length already"},
+      {!a.prompts.empty() && a.is_given("--context"),
+       "--context does not go with --prompts: each is a sequence of its own"},
       {!a.part.empty() && (a.shard.empty() || a.attribute != "none" || a.noise_floor),
        "--part goes with --shard, and without --attribute and --noise-floor"},
       {!a.save_bundle.empty() && journal,
