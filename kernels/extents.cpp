@@ -72,6 +72,11 @@ bool fits(const NormArgs& args) {
   return same(args.x, args.y) && size_of(args.weight) == args.x.dim;
 }
 
+bool fits(const LayerNormArgs& args) {
+  return fits(args.x, args.y) && size_of(args.weight) == args.x.cols &&
+         size_of(args.bias) == args.x.cols;
+}
+
 bool fits(const RopeArgs& args) {
   const std::int64_t half = args.cos.cols;
   if (args.sin.cols != half || 2 * half > args.x.dim) return false;

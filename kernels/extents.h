@@ -12,6 +12,7 @@ namespace ckpt::kernels {
 [[nodiscard]] bool fits(const MatrixView& view);
 [[nodiscard]] bool fits(const GemmArgs& args);
 [[nodiscard]] bool fits(const NormArgs& args);
+[[nodiscard]] bool fits(const LayerNormArgs& args);
 [[nodiscard]] bool fits(const RopeArgs& args);
 [[nodiscard]] bool fits(const AttentionArgs& args);
 [[nodiscard]] bool fits(const GateArgs& args);

@@ -37,11 +37,8 @@ Result<void> CpuOps::rms_norm(const NormArgs& args) {
 
 Result<void> CpuOps::layer_norm(const LayerNormArgs& args) {
   const Rows& x = args.x;
-  const auto width = static_cast<std::int64_t>(args.weight.size());
-  if (x.rows != args.y.rows || x.cols != args.y.cols || width != x.cols || x.cols == 0 ||
-      args.bias.size() != args.weight.size()) {
-    return bad_extents("layer_norm");
-  }
+  if (!fits(args)) return bad_extents("layer_norm");
+  const std::int64_t width = x.cols;
   over_rows(x.rows, x.cols, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       const float* from = x.data + t * x.stride;

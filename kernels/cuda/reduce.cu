@@ -46,8 +46,8 @@ __global__ void layer_norm_rows(Rows x, Rows y, const float* weight, const float
   }
   const double factor = 1.0 / sqrt(block_sum(squares, scratch) / count + double{eps});
   for (std::int64_t i = threadIdx.x; i < x.cols; i += blockDim.x) {
-    const auto normal = static_cast<float>((double{from[i]} - mean) * factor);
-    to[i] = rounded_to(normal * weight[i] + bias[i], rounding);
+    const double normal = (double{from[i]} - mean) * factor;
+    to[i] = rounded_to(static_cast<float>(normal * double{weight[i]} + double{bias[i]}), rounding);
   }
 }
 

@@ -3,10 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-
 #include <limits>
 #include <set>
 #include <string>
+
+#include "validator/base/result.h"
 
 using namespace ckpt;
 

@@ -77,6 +77,34 @@ class HostedOps final : public Ops {
     return call.finish(device_->attention(on));
   }
 
+  Result<void> full_attention(const AttentionArgs& args) override {
+    Call call(*this);
+    AttentionArgs on = args;
+    on.q = call.in(args.q);
+    on.k = call.in(args.k);
+    on.v = call.in(args.v);
+    on.o = call.out(args.o);
+    return call.finish(device_->full_attention(on));
+  }
+
+  Result<void> layer_norm(const LayerNormArgs& args) override {
+    Call call(*this);
+    LayerNormArgs on = args;
+    on.x = call.in(args.x);
+    on.y = call.out(args.y);
+    return call.finish(device_->layer_norm(on));
+  }
+
+  Result<void> gelu(const Rows& x, Gelu kind, Rounding rounding) override {
+    Call call(*this);
+    return call.finish(device_->gelu(call.both(x), kind, rounding));
+  }
+
+  Result<void> add_bias(const Rows& x, std::span<const float> bias, Rounding rounding) override {
+    Call call(*this);
+    return call.finish(device_->add_bias(call.both(x), bias, rounding));
+  }
+
   Result<void> sigmoid_gate(const GateArgs& args) override {
     Call call(*this);
     GateArgs on = args;

@@ -264,7 +264,7 @@ Result<void> stream(const KlArgs& args, const forward::Pair& pair, forward::Plan
     // The others' turns are time to read in.
     plan.read_ahead_bytes += args.memory_bytes - std::min(args.memory_bytes, plan.peak_bytes);
   }
-  // The tower's ops are the processor's alone so far; its share of the work is small.
+  // The tower runs on the processor: its share of the work is small.
   CKPT_TRY(const auto vision_ops, kernels::make_cpu_ops(args.pool), "vision tower");
   metrics::Collector collector(record, args.observer);
   const Result<void> done = forward::run_forward({.pair = pair,

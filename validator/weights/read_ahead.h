@@ -2,7 +2,7 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -20,7 +20,7 @@ struct Request {
   std::uint64_t row_end = 0;  ///< 0: the whole weight
 };
 
-/// Reads modules in a fixed order on a thread of its own, so that the next bytes come in while the
+/// Reads modules in a fixed order on threads of its own, so that the next bytes come in while the
 /// last ones compute. At most `budget_bytes` wait at a time, or one module if that is larger.
 /// next() is called from one thread; the models must outlive this.
 class ReadAhead {
@@ -41,6 +41,11 @@ class ReadAhead {
   [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
 
  private:
+  struct Loaded {
+    Result<Parameter> parameter;
+    std::uint64_t reserved = 0;
+  };
+
   void work(const std::stop_token& stop);
   Result<Parameter> take(std::unique_lock<std::mutex>& lock);
 
@@ -48,11 +53,13 @@ class ReadAhead {
   std::uint64_t budget_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::deque<Result<Parameter>> ready_;
-  std::uint64_t waiting_bytes_ = 0;
+  std::map<std::size_t, Loaded> ready_;  // by place among the requests
+  std::uint64_t reserved_bytes_ = 0;     // of what waits or is being read
   std::uint64_t bytes_read_ = 0;
-  std::size_t taken_ = 0;
-  std::jthread reader_;
+  std::size_t next_ = 0;   // to be read
+  std::size_t end_ = 0;    // nothing is read from here on
+  std::size_t taken_ = 0;  // handed out
+  std::vector<std::jthread> readers_;
 };
 
 }  // namespace ckpt::weights
