@@ -105,8 +105,11 @@ def noticed():
 
 
 def libraries():
-    """Shared libraries of the program that are not of every Linux system."""
-    paths = re.findall(r"=> (/\S+)", run("ldd", ARGS.program))
+    """Shared libraries that the program itself names, without those of every Linux system. What
+    they need in turn is for their own packages to say."""
+    direct = set(re.findall(r"NEEDED\s+(\S+)", run("objdump", "-p", ARGS.program)))
+    found = re.findall(r"(\S+) => (/\S+)", run("ldd", ARGS.program))
+    paths = [path for name, path in found if name in direct]
     return [p for p in paths if not SYSTEM.match(package_of(p) or "libc6")]
 
 

@@ -289,12 +289,12 @@ class KlRun {
     prepare_heap(kHeapBytes);
     ThreadPool pool(c_.global.threads);
     CKPT_TRY(const kernels::Backend backend, kernels::parse_backend(args_.backend), "--backend");
+    r_.how.backend = backend.cuda ? "cuda" : "cpu";
     auto ops = kernels::open_backend(backend, pool, c_.memory);
     Result<void> opened;
     if (!ops) opened = tl::make_unexpected(ops.error());
     if (c_.transport != nullptr) opened = pipeline::agree(*c_.transport, opened);
     CKPT_TRY_VOID(std::move(opened), "backend");
-    r_.how.backend = backend.cuda ? "cuda" : "cpu";
     if (backend.cuda) r_.notes.push_back(fmt::format("computed on {}", shown((*ops)->name(), 120)));
     const auto progress = make_progress(c_.global.progress_mode());
     const pipeline::OpenedRepo& named = c_.reference ? *c_.reference : candidate;
