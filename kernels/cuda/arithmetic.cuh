@@ -1,8 +1,9 @@
 #pragma once
-// The functions of one number that several kernels use.
+// Small functions that several kernels use.
 
 #include "kernels/cuda/device.cuh"
 #include "kernels/packed.h"
+#include "kernels/views.h"
 
 namespace ckpt::kernels::cuda {
 
@@ -16,6 +17,11 @@ __device__ inline float silu_of(float x) {
 
 __device__ inline bool is_finite(float x) {
   return (std::bit_cast<std::uint32_t>(x) & 0x7F800000U) != 0x7F800000U;
+}
+
+/// Row r of a view by heads: head r % heads of token r / heads.
+__device__ inline float* head_row(const Heads& x, std::int64_t r) {
+  return x.data + r / x.heads * x.token_stride + r % x.heads * x.head_stride;
 }
 
 }  // namespace ckpt::kernels::cuda

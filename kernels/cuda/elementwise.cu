@@ -24,11 +24,6 @@ cudaError_t for_each(cudaStream_t s, std::int64_t rows, std::int64_t cols, Body 
   return launch(each<Body>, dim3{blocks}, threads, 0, s, rows, cols, body);
 }
 
-// Row r of a view by heads: head r % heads of token r / heads.
-__device__ float* head_row(const Heads& x, std::int64_t r) {
-  return x.data + r / x.heads * x.token_stride + r % x.heads * x.head_stride;
-}
-
 }  // namespace
 
 cudaError_t fill(cudaStream_t s, const Rows& x, float value) {

@@ -7,10 +7,6 @@ namespace ckpt::kernels::cuda {
 
 namespace {
 
-__device__ float* head_row(const Heads& x, std::int64_t r) {
-  return x.data + r / x.heads * x.token_stride + r % x.heads * x.head_stride;
-}
-
 // 1 / sqrt(mean of squares + eps) of a row, the sum in f64.
 __device__ float rms_factor(const float* x, std::int64_t n, float eps, double* scratch) {
   double sum = 0;
