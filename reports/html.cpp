@@ -24,23 +24,19 @@ std::string source_hash(std::string_view text) {
   return fmt::format("'sha256-{}'", base64(bytes));
 }
 
-std::string fact(std::string_view label, const std::string& value) {
-  return value.empty() ? "" : fmt::format("<dt>{}</dt><dd>{}</dd>\n", label, html(value));
-}
-
 std::string identity(const Results& r) {
   const results::CheckpointFacts& c = r.checkpoint;
   std::string out = "<dl class=\"facts\">\n";
-  out += fact("model", c.architecture);
-  if (c.layers != 0) out += fact("shape", shape_text(c));
+  out += page_fact("model", c.architecture);
+  if (c.layers != 0) out += page_fact("shape", shape_text(c));
   if (!c.scheme.empty()) {
-    out += fact("scheme", c.scheme + (c.kept.empty() ? "" : "; " + c.kept + " at 16 bits"));
+    out += page_fact("scheme", c.scheme + (c.kept.empty() ? "" : "; " + c.kept + " at 16 bits"));
   }
-  if (c.tensors != 0) out += fact("size", size_text(c));
+  if (c.tensors != 0) out += page_fact("size", size_text(c));
   if (!r.target.repo_id.empty()) {
-    out += fact("from", r.target.repo_id + " at " + r.target.revision);
+    out += page_fact("from", r.target.repo_id + " at " + r.target.revision);
   }
-  if (const std::string how = depth_text(r); !how.empty()) out += fact("looked at", how);
+  if (const std::string how = depth_text(r); !how.empty()) out += page_fact("looked at", how);
   return out + "</dl>\n";
 }
 
@@ -127,6 +123,14 @@ std::string viewer_line(const ResultsList& all) {
 }
 
 }  // namespace
+
+std::string page_fact(std::string_view label, const std::string& value) {
+  return value.empty() ? "" : fmt::format("<dt>{}</dt><dd>{}</dd>\n", label, html(value));
+}
+
+std::string page_cell(const std::string& text) {
+  return fmt::format("<td class=\"n\">{}</td>", text);
+}
 
 std::string page_heading(const PageInput& in, std::string_view id, std::string_view title) {
   return fmt::format("<h2 id=\"{}{}\">{}</h2>\n", in.prefix, id, title);

@@ -121,10 +121,6 @@ std::string gates(const Results& r) {
   return out + "</tbody></table></div>\n";
 }
 
-std::string fact(std::string_view label, const std::string& value) {
-  return value.empty() ? "" : fmt::format("<dt>{}</dt><dd>{}</dd>\n", label, html(value));
-}
-
 constexpr std::string_view kDefinitions =
     "<h3>What the numbers are</h3>\n<ul>\n"
     "<li><b>KL(reference || this)</b>: the sum over the whole vocabulary of p(log p - log q), p "
@@ -154,19 +150,20 @@ std::string page_distance(const PageInput& in) {
 std::string page_how(const PageInput& in) {
   const Results& r = in.results;
   std::string out = page_heading(in, "how", "How this was obtained");
-  out += "<dl class=\"facts\">\n" + fact("command", r.run.command) + fact("depth", r.run.depth);
+  out += "<dl class=\"facts\">\n" + page_fact("command", r.run.command) +
+         page_fact("depth", r.run.depth);
   if (r.metrics) {
-    out += fact("reference", r.how.reference) + fact("text", r.how.text);
-    out += fact("text SHA-256", r.how.text_sha256);
-    out += fact("tokens",
-                fmt::format("{} in {} of at most {}", with_commas(r.how.tokens),
-                            plural(r.how.sequences, "sequence"), with_commas(r.how.context)));
-    if (r.how.images > 0) out += fact("images", with_commas(r.how.images));
-    out += fact("arithmetic", r.how.mode) + fact("backend", r.how.backend);
-    out += fact("seed", std::to_string(r.how.seed));
+    out += page_fact("reference", r.how.reference) + page_fact("text", r.how.text);
+    out += page_fact("text SHA-256", r.how.text_sha256);
+    out += page_fact("tokens",
+                     fmt::format("{} in {} of at most {}", with_commas(r.how.tokens),
+                                 plural(r.how.sequences, "sequence"), with_commas(r.how.context)));
+    if (r.how.images > 0) out += page_fact("images", with_commas(r.how.images));
+    out += page_fact("arithmetic", r.how.mode) + page_fact("backend", r.how.backend);
+    out += page_fact("seed", std::to_string(r.how.seed));
   }
-  out += fact("started", r.run.started) + fact("took", duration(r.run.duration_s));
-  out += fact("fails on", r.run.fail_on) + "</dl>\n";
+  out += page_fact("started", r.run.started) + page_fact("took", duration(r.run.duration_s));
+  out += page_fact("fails on", r.run.fail_on) + "</dl>\n";
   if (r.metrics) out += kDefinitions;
   if (r.rules_skipped.empty()) return out;
   out += fmt::format("<details class=\"more\"><summary>{} that could not run</summary><ul>\n",

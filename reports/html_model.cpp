@@ -35,10 +35,6 @@ std::string table(std::initializer_list<std::string_view> columns, const std::st
   return out + "</tr></thead><tbody>\n" + rows + "</tbody></table></div>\n";
 }
 
-std::string cell(const std::string& text) {
-  return fmt::format("<td class=\"n\">{}</td>", text);
-}
-
 std::string layer_rows(const PageInput& in, const Metrics& m) {
   std::string rows;
   for (const LayerMetrics& l : m.layers) {
@@ -46,10 +42,10 @@ std::string layer_rows(const PageInput& in, const Metrics& m) {
     std::ranges::replace(kind, '_', ' ');
     rows += fmt::format("<tr id=\"{}layer-{}\"><td class=\"n\">{}</td><td>{}</td>", in.prefix,
                         l.layer, l.layer, html(kind));
-    rows += cell(percent(l.local_error)) + cell(percent(l.propagated_error)) +
-            cell(number(l.hidden_norm));
+    rows += page_cell(percent(l.local_error)) + page_cell(percent(l.propagated_error)) +
+            page_cell(number(l.hidden_norm));
     if (!m.experts.empty()) {
-      rows += cell(percent(l.router_overlap)) + cell(percent(l.router_set_agreement));
+      rows += page_cell(percent(l.router_overlap)) + page_cell(percent(l.router_set_agreement));
     }
     rows += "</tr>\n";
   }
@@ -66,10 +62,10 @@ std::string range(const Metrics& m) {
   std::string rows;
   for (std::size_t i = 0; i < std::min(order.size(), kHeadroomRows); ++i) {
     const results::Headroom& h = *order[i];
-    rows += fmt::format("<tr>{}<td>{}</td>", cell(h.layer < 0 ? "-" : std::to_string(h.layer)),
+    rows += fmt::format("<tr>{}<td>{}</td>", page_cell(h.layer < 0 ? "-" : std::to_string(h.layer)),
                         html(h.point));
-    rows += cell(number(h.max_abs_reference)) + cell(number(h.max_abs_candidate)) +
-            cell(percent(h.max_abs_candidate / kHalf)) + "</tr>\n";
+    rows += page_cell(number(h.max_abs_reference)) + page_cell(number(h.max_abs_candidate)) +
+            page_cell(percent(h.max_abs_candidate / kHalf)) + "</tr>\n";
   }
   return "<h3>Range</h3>\n<p>The largest values on the way; float16 ends at 65504.</p>\n" +
          table({"layer", "place", "reference", "this", "of float16"}, rows);
@@ -128,11 +124,11 @@ std::string expert_rows(const PageInput& in, const Metrics& m) {
   for (std::size_t i = 0; i < order.size(); ++i) {
     const ExpertMetrics& e = *order[i];
     if (i >= kExpertRows && !e.super_expert) continue;
-    rows +=
-        fmt::format("<tr id=\"{}expert-{}-{}\">{}{}{}{}{}{}<td>{}</td></tr>\n", in.prefix, e.layer,
-                    e.expert, cell(std::to_string(e.layer)), cell(std::to_string(e.expert)),
-                    cell(percent(e.error)), cell(with_commas(e.tokens)), cell(number(e.saliency)),
-                    cell(number(e.output_norm)), e.super_expert ? "super expert" : "");
+    rows += fmt::format("<tr id=\"{}expert-{}-{}\">{}{}{}{}{}{}<td>{}</td></tr>\n", in.prefix,
+                        e.layer, e.expert, page_cell(std::to_string(e.layer)),
+                        page_cell(std::to_string(e.expert)), page_cell(percent(e.error)),
+                        page_cell(with_commas(e.tokens)), page_cell(number(e.saliency)),
+                        page_cell(number(e.output_norm)), e.super_expert ? "super expert" : "");
   }
   return rows;
 }

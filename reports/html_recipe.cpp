@@ -17,10 +17,6 @@ using results::Cost;
 
 constexpr std::size_t kRows = 40;
 
-std::string cell(const std::string& text) {
-  return fmt::format("<td class=\"n\">{}</td>", text);
-}
-
 std::string extra(const Cost& c) {
   return c.bytes_reference > c.bytes_candidate ? bytes_text(c.bytes_reference - c.bytes_candidate)
                                                : "-";
@@ -40,8 +36,9 @@ std::string costs(const results::Attribution& a) {
   std::string rows;
   for (std::size_t i = 0; i < std::min(order.size(), kRows); ++i) {
     const Cost& c = *order[i];
-    rows += fmt::format("<tr><td>{}</td>{}{}{}{}</tr>\n", html(what(c)), cell(number(c.kl)),
-                        cell(number(c.se)), cell(c.gain ? number(*c.gain) : "-"), cell(extra(c)));
+    rows += fmt::format("<tr><td>{}</td>{}{}{}{}</tr>\n", html(what(c)), page_cell(number(c.kl)),
+                        page_cell(number(c.se)), page_cell(c.gain ? number(*c.gain) : "-"),
+                        page_cell(extra(c)));
   }
   if (rows.empty()) return {};
   return "<div class=\"scroll\"><table class=\"sortable\"><thead><tr><th>quantized alone</th>"
@@ -59,9 +56,9 @@ std::string recipe(const Advice& a) {
       a.reaches ? "" : "<b>This does not reach the limit.</b>");
   std::string rows;
   for (const results::Promotion& p : a.promotions) {
-    rows += fmt::format("<tr>{}<td>{}</td>{}{}{}</tr>\n", cell(std::to_string(p.layer)),
-                        html(p.module_class), cell(number(p.gain)), cell(bytes_text(p.extra_bytes)),
-                        cell(number(p.predicted_kl)));
+    rows += fmt::format("<tr>{}<td>{}</td>{}{}{}</tr>\n", page_cell(std::to_string(p.layer)),
+                        html(p.module_class), page_cell(number(p.gain)),
+                        page_cell(bytes_text(p.extra_bytes)), page_cell(number(p.predicted_kl)));
   }
   if (!rows.empty()) {
     out +=

@@ -24,6 +24,10 @@ struct PageInput {
 [[nodiscard]] std::string page_heading(const PageInput& in, std::string_view id,
                                        std::string_view title);
 
+/// A row of a list of facts; nothing when the value is empty.
+[[nodiscard]] std::string page_fact(std::string_view label, const std::string& value);
+/// A cell of a table that holds a number. `text` is escaped already.
+[[nodiscard]] std::string page_cell(const std::string& text);
 /// Prose in which parts between backticks are code.
 [[nodiscard]] std::string page_prose(std::string_view text);
 

@@ -13,11 +13,12 @@ namespace {
 using results::Metrics;
 using results::Results;
 
-constexpr std::size_t kLabel = 25;
+constexpr std::size_t kKlLabel = 25;
 
 /// One line of the block; what does not fit goes on below its value.
 std::string row(std::string_view label, const std::string& value, const TextOptions& o) {
-  return fmt::format("  {:<{}}{}\n", label, kLabel, wrap(value, kLabel + 2, kLabel + 2, o.width));
+  return fmt::format("  {:<{}}{}\n", label, kKlLabel,
+                     wrap(value, kKlLabel + 2, kKlLabel + 2, o.width));
 }
 
 /// Sort key of an error: what is not a number is worse than any number.

@@ -1,11 +1,12 @@
 #include "gui/window/desktop.h"
 
 #include <GLFW/glfw3.h>
-#include <dlfcn.h>
 #include <imgui/imgui.h>
 
 #include <algorithm>
 #include <atomic>
+
+#include "gui/window/library.h"
 
 namespace ckpt::gui {
 namespace {
@@ -39,12 +40,6 @@ struct Glfw {
   decltype(&glfwGetClipboardString) get_clipboard = nullptr;
   bool complete = false;
 };
-
-template <class F>
-bool find_one(void* library, const char* name, F& to) {
-  to = reinterpret_cast<F>(dlsym(library, name));  // NOLINT: the loader's interface is untyped
-  return to != nullptr;
-}
 
 Glfw load_glfw() {
   Glfw g;

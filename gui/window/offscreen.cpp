@@ -1,8 +1,8 @@
 #include <EGL/egl.h>
 #include <EGL/eglext.h>
-#include <dlfcn.h>
 
 #include "gui/window/gl.h"
+#include "gui/window/library.h"
 
 namespace ckpt::gui {
 namespace {
@@ -20,12 +20,6 @@ struct Egl {
   decltype(&eglMakeCurrent) make_current = nullptr;
   decltype(&eglTerminate) terminate = nullptr;
 };
-
-template <class F>
-bool find_one(void* library, const char* name, F& to) {
-  to = reinterpret_cast<F>(dlsym(library, name));  // NOLINT: the loader's interface is untyped
-  return to != nullptr;
-}
 
 Result<Egl> load_egl() {
   void* library = dlopen("libEGL.so.1", RTLD_NOW | RTLD_LOCAL);

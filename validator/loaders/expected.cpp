@@ -12,10 +12,6 @@ using arch::Spelling;
 constexpr std::uint64_t kFloatBytes = 2;
 constexpr std::uint64_t kWordBytes = 4;
 
-std::uint64_t words(std::uint64_t codes, std::int64_t bits) {
-  return (codes * static_cast<std::uint64_t>(bits) + 31) / 32;
-}
-
 void add_packed(const Decision& d, const Shape& shape, bool compressed_tensors, ExpectedSize& out) {
   const std::uint64_t n = shape[0];
   const std::uint64_t k = shape[1];
@@ -23,13 +19,14 @@ void add_packed(const Decision& d, const Shape& shape, bool compressed_tensors, 
   const std::uint64_t scales = kFloatBytes * groups * n;
   if (compressed_tensors) {
     constexpr std::uint64_t kShapeBytes = 16;  // weight_shape: two I64
-    const std::uint64_t zeros = d.sym ? 0 : kWordBytes * words(n, d.bits) * groups;
+    const std::uint64_t zeros = d.sym ? 0 : kWordBytes * word_count(n, d.bits) * groups;
     out.tensors += d.sym ? 3 : 4;
-    out.bytes += kWordBytes * n * words(k, d.bits) + scales + kShapeBytes + zeros;
+    out.bytes += kWordBytes * n * word_count(k, d.bits) + scales + kShapeBytes + zeros;
     return;
   }
   out.tensors += 3;
-  out.bytes += kWordBytes * words(k, d.bits) * n + kWordBytes * groups * words(n, d.bits) + scales;
+  out.bytes +=
+      kWordBytes * word_count(k, d.bits) * n + kWordBytes * groups * word_count(n, d.bits) + scales;
 }
 
 }  // namespace

@@ -165,6 +165,9 @@ void plan_engine_modules(const PlanArgs& args, std::vector<EngineModule> modules
 /// Group sizes for which the Marlin kernels exist (marlin_utils.py of both engines).
 [[nodiscard]] bool marlin_group(std::int64_t group_size);
 
+/// The GPTQ codes that both engines have a kernel for: 4 or 8 bits, symmetric.
+[[nodiscard]] bool gptq_type(const Decision& d);
+
 /// Groups and ignore list of a compressed-tensors config as a lookup.
 class TargetTable {
  public:

@@ -17,10 +17,6 @@ using config::QuantMethod;
 /// What a tensor of another shape than its parameter does.
 enum class Misfit : std::uint8_t { none, harmless, breaks };
 
-std::uint64_t words(std::uint64_t codes, std::int64_t bits) {
-  return (codes * static_cast<std::uint64_t>(bits) + 31) / 32;
-}
-
 class Judge {
  public:
   Judge(const LoadInput& in, const KeyTable& keys, const VisibleShards& shards)
@@ -76,8 +72,8 @@ class Judge {
   Shape packed_shape(const Module& m, const Decision& d, std::string_view member) const {
     if (method_ != QuantMethod::auto_round) return {};
     const std::uint64_t groups = group_count(d.group_size, m.shape[1]);
-    if (member == "qweight") return {words(m.shape[1], d.bits), m.shape[0]};
-    if (member == "qzeros") return {groups, words(m.shape[0], d.bits)};
+    if (member == "qweight") return {word_count(m.shape[1], d.bits), m.shape[0]};
+    if (member == "qzeros") return {groups, word_count(m.shape[0], d.bits)};
     return {groups, m.shape[0]};
   }
 

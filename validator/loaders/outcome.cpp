@@ -35,6 +35,10 @@ bool spelling_loads(Loader loader, Spelling spelling, bool packed) {
   return true;
 }
 
+std::uint64_t word_count(std::uint64_t codes, std::int64_t bits) {
+  return (codes * static_cast<std::uint64_t>(bits) + 31) / 32;
+}
+
 std::uint64_t group_count(std::int64_t group_size, std::uint64_t inputs) {
   if (group_size <= 0) return 1;
   const auto g = static_cast<std::uint64_t>(group_size);

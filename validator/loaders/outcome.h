@@ -27,6 +27,9 @@ enum class Outcome : std::uint8_t {
 /// Groups that `group_size` (-1: per channel) cuts `inputs` into.
 [[nodiscard]] std::uint64_t group_count(std::int64_t group_size, std::uint64_t inputs);
 
+/// 32-bit words that hold `codes` codes of `bits` bits each, without gaps.
+[[nodiscard]] std::uint64_t word_count(std::uint64_t codes, std::int64_t bits);
+
 /// True when `loader` maps this expert spelling for plain or packed tensors.
 [[nodiscard]] bool spelling_loads(Loader loader, arch::Spelling spelling, bool packed);
 

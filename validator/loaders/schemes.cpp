@@ -28,6 +28,10 @@ Decision raises(std::string type, std::string text) {
   return d;
 }
 
+bool gptq_type(const Decision& d) {
+  return (d.bits == 4 || d.bits == 8) && d.sym;
+}
+
 bool marlin_group(std::int64_t group_size) {
   constexpr std::int64_t kGroups[] = {-1, 32, 64, 128};
   return std::ranges::find(kGroups, group_size) != std::end(kGroups);

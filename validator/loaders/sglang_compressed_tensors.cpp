@@ -26,7 +26,7 @@ int find_group(const TargetTable& table, const std::string& name, std::string_vi
   return table.group_in_order(members[0]);
 }
 
-Decision linear(const TargetTable& table, const std::string& name, std::string_view cls) {
+Decision sglang_linear(const TargetTable& table, const std::string& name, std::string_view cls) {
   // A pattern written for the fused name is not asked: only the name itself, then the members.
   bool ignored = table.ignored_exactly(name);
   if (!ignored) {
@@ -46,10 +46,10 @@ Decision linear(const TargetTable& table, const std::string& name, std::string_v
 }
 
 /// Experts: the three projections of expert 0 decide for all.
-Decision experts(const TargetTable& table, const std::string& name) {
+Decision sglang_experts(const TargetTable& table, const std::string& name) {
   std::optional<Decision> first;
   for (const std::string_view part : {"gate_proj", "up_proj", "down_proj"}) {
-    Decision d = linear(table, fmt::format("{}.0.{}", name, part), "Linear");
+    Decision d = sglang_linear(table, fmt::format("{}.0.{}", name, part), "Linear");
     if (d.raises()) return d;
     if (first && !same_scheme(d, *first)) return different_projections();
     first = std::move(d);
@@ -65,8 +65,8 @@ void plan_sglang_compressed_tensors(const PlanArgs& args) {
   plan_engine_modules(args, sglang_modules(args.blueprint), NameMap::none(),
                       [&table](const std::string& name, const EngineModule& e) {
                         if (is_head(e)) return Decision{};
-                        Decision d =
-                            is_experts(e) ? experts(table, name) : linear(table, name, e.cls);
+                        Decision d = is_experts(e) ? sglang_experts(table, name)
+                                                   : sglang_linear(table, name, e.cls);
                         return ct_kernel(std::move(d), is_experts(e), /*dense_any_width=*/false);
                       });
 }

@@ -8,19 +8,15 @@
 namespace ckpt::loaders {
 namespace {
 
-bool gptq_type(const Decision& d) {
-  return (d.bits == 4 || d.bits == 8) && d.sym;
-}
-
 /// On CUDA only what Marlin takes has a method at all.
-std::string gptq_refusal(const config::QuantConfig& q) {
+std::string sglang_gptq_refusal(const config::QuantConfig& q) {
   const bool complete = q.bits && q.group_size && q.sym && q.desc_act;
   const Decision d = gptq_scheme(q);
   if (complete && gptq_type(d) && marlin_group(d.group_size)) return {};
   return "ValueError: Unknown quantization method: gptq (what Marlin cannot take has no method)";
 }
 
-std::string awq_refusal(const config::QuantConfig& q) {
+std::string sglang_awq_refusal(const config::QuantConfig& q) {
   if (!q.bits || !q.group_size || !q.zero_point) {
     return "ValueError: bits, group_size and zero_point must be in the quantization config";
   }
@@ -34,7 +30,7 @@ std::string awq_refusal(const config::QuantConfig& q) {
 
 void plan_sglang_gptq(const PlanArgs& args) {
   const config::QuantConfig& q = args.quant();
-  args.plan.refused = gptq_refusal(q);
+  args.plan.refused = sglang_gptq_refusal(q);
   const DynamicTable dynamic(q);
   const auto decide = [&](const std::string& name, const EngineModule& e) {
     Decision d = gptq_scheme(q);
@@ -56,7 +52,7 @@ void plan_sglang_gptq(const PlanArgs& args) {
 
 void plan_sglang_awq(const PlanArgs& args) {
   const config::QuantConfig& q = args.quant();
-  args.plan.refused = awq_refusal(q);
+  args.plan.refused = sglang_awq_refusal(q);
   const SubstringSet excluded(mapped(q.modules_to_not_convert, NameMap::none()));
   const Decision scheme = awq_scheme(q);
   // Symmetric codes and odd groups stay with the plain AWQ class, which knows no experts.

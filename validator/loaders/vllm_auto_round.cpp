@@ -113,7 +113,7 @@ class IncResolver {
   }
 };
 
-std::string refusal(const config::QuantConfig& q) {
+std::string vllm_auto_round_refusal(const config::QuantConfig& q) {
   if (!q.bits) return "ValueError: no `bits` in the quantization config";
   if (*q.bits < 2 || *q.bits > 8) {
     return fmt::format("ValueError: bits = {} is not supported", *q.bits);
@@ -134,7 +134,7 @@ std::string refusal(const config::QuantConfig& q) {
 }  // namespace
 
 void plan_vllm_auto_round(const PlanArgs& args) {
-  args.plan.refused = refusal(args.quant());
+  args.plan.refused = vllm_auto_round_refusal(args.quant());
   const NameMap names = NameMap::vllm(args.config.model_class);
   const IncResolver resolver(args.quant(), names);
   plan_engine_modules(args, engine_modules(args.blueprint), names,

@@ -8,7 +8,7 @@ namespace ckpt::loaders {
 namespace {
 
 /// One dense module, fused or not.
-Decision linear(const TargetTable& table, const std::string& name, std::string_view cls) {
+Decision vllm_linear(const TargetTable& table, const std::string& name, std::string_view cls) {
   if (table.ignored(name, "")) return {};
   const std::vector<std::string> members = member_names(name);
   std::size_t ignored = 0;
@@ -33,7 +33,7 @@ Decision linear(const TargetTable& table, const std::string& name, std::string_v
 }
 
 /// Experts: the three projections of expert 0 decide for all.
-Decision experts(const TargetTable& table, const std::string& name) {
+Decision vllm_experts(const TargetTable& table, const std::string& name) {
   std::optional<Decision> first;
   for (const std::string_view part : {"gate_proj", "up_proj", "down_proj"}) {
     const std::string member = fmt::format("{}.0.{}", name, part);
@@ -49,7 +49,7 @@ Decision experts(const TargetTable& table, const std::string& name) {
   return *first;
 }
 
-std::string refusal(const config::QuantConfig& q) {
+std::string compressed_tensors_refusal(const config::QuantConfig& q) {
   if (std::string why = removed_actorder(q); !why.empty()) return why;
   for (const config::ConfigGroup& g : q.groups) {
     const std::string& format = g.format.empty() ? q.format : g.format;
@@ -64,13 +64,13 @@ std::string refusal(const config::QuantConfig& q) {
 }  // namespace
 
 void plan_vllm_compressed_tensors(const PlanArgs& args) {
-  args.plan.refused = refusal(args.quant());
+  args.plan.refused = compressed_tensors_refusal(args.quant());
   const NameMap names = NameMap::vllm(args.config.model_class);
   const TargetTable table(args.quant(), names, /*file_order=*/true);
   plan_engine_modules(args, engine_modules(args.blueprint), names,
                       [&table](const std::string& name, const EngineModule& e) {
-                        Decision d =
-                            is_experts(e) ? experts(table, name) : linear(table, name, e.cls);
+                        Decision d = is_experts(e) ? vllm_experts(table, name)
+                                                   : vllm_linear(table, name, e.cls);
                         return ct_kernel(std::move(d), is_experts(e), /*dense_any_width=*/true);
                       });
 }

@@ -14,11 +14,7 @@ std::string unsupported(const Decision& d) {
                      d.sym ? "True" : "False");
 }
 
-bool gptq_type(const Decision& d) {
-  return (d.bits == 4 || d.bits == 8) && d.sym;
-}
-
-std::string gptq_refusal(const config::QuantConfig& q) {
+std::string vllm_gptq_refusal(const config::QuantConfig& q) {
   if (!q.bits || !q.group_size || !q.sym || !q.desc_act) {
     return "ValueError: bits, group_size, sym and desc_act must be in the quantization config";
   }
@@ -30,7 +26,7 @@ std::string gptq_refusal(const config::QuantConfig& q) {
   return {};
 }
 
-std::string awq_refusal(const config::QuantConfig& q) {
+std::string vllm_awq_refusal(const config::QuantConfig& q) {
   if (!q.bits || !q.group_size || !q.zero_point) {
     return "ValueError: bits, group_size and zero_point must be in the quantization config";
   }
@@ -86,7 +82,7 @@ class GptqResolver {
 }  // namespace
 
 void plan_vllm_gptq(const PlanArgs& args) {
-  args.plan.refused = gptq_refusal(args.quant());
+  args.plan.refused = vllm_gptq_refusal(args.quant());
   const NameMap names = NameMap::vllm(args.config.model_class);
   const GptqResolver resolver(args, names);
   plan_engine_modules(args, engine_modules(args.blueprint), names,
@@ -97,7 +93,7 @@ void plan_vllm_gptq(const PlanArgs& args) {
 
 void plan_vllm_awq(const PlanArgs& args) {
   const config::QuantConfig& q = args.quant();
-  args.plan.refused = awq_refusal(q);
+  args.plan.refused = vllm_awq_refusal(q);
   const NameMap names = NameMap::vllm(args.config.model_class);
   std::vector<std::string> plain = mapped(q.modules_to_not_convert, names);
   if (plain.empty() && args.stored != nullptr) plain = mapped_names(args.stored->plain, names);

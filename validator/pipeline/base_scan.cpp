@@ -26,9 +26,10 @@ constexpr std::uint64_t kChunkElements = 1U << 20;
 constexpr double kHalfStep = 0.5 + 8.0 / 256;
 
 /// Sums over the elements of one module.
-class Comparison {
+class BaseComparison {
  public:
-  Comparison(BaseFact& fact, Dtype dtype, bool norm) : fact_(fact), dtype_(dtype), trip_(norm) {}
+  BaseComparison(BaseFact& fact, Dtype dtype, bool norm)
+      : fact_(fact), dtype_(dtype), trip_(norm) {}
 
   void plain(float mine, float theirs) {
     common(mine, theirs);
@@ -128,10 +129,10 @@ class Scanner {
   Result<BaseFact> compare(const Pair& pair) const;
 
  private:
-  Result<void> rows(const Pair& pair, BaseFact& fact, Comparison& sums) const;
+  Result<void> rows(const Pair& pair, BaseFact& fact, BaseComparison& sums) const;
   void packed_rows(const Parameter& p, std::uint64_t begin, std::uint64_t end,
                    std::span<const float> mine, std::span<const float> theirs,
-                   Comparison& sums) const;
+                   BaseComparison& sums) const;
   std::int32_t holder(const Pair& pair) const;
 
   const BaseScanArgs& a_;
@@ -163,7 +164,7 @@ std::vector<Scanner::Pair> Scanner::pairs(std::uint64_t& left_out) const {
 
 void Scanner::packed_rows(const Parameter& p, std::uint64_t begin, std::uint64_t end,
                           std::span<const float> mine, std::span<const float> theirs,
-                          Comparison& sums) const {
+                          BaseComparison& sums) const {
   const quant::Layout& l = p.layout;
   const std::vector<float> steps = steps_of(p, begin, end);
   const std::uint64_t group = std::max<std::uint64_t>(l.group_size, 1);
@@ -181,7 +182,7 @@ void Scanner::packed_rows(const Parameter& p, std::uint64_t begin, std::uint64_t
   }
 }
 
-Result<void> Scanner::rows(const Pair& pair, BaseFact& fact, Comparison& sums) const {
+Result<void> Scanner::rows(const Pair& pair, BaseFact& fact, BaseComparison& sums) const {
   const Module& m = mine_.blueprint().modules()[pair.mine];
   const std::uint64_t all = m.shape.empty() ? 1 : m.shape[0];
   std::uint64_t width = 1;
@@ -264,7 +265,7 @@ Result<BaseFact> Scanner::compare(const Pair& pair) const {
   const std::int32_t t = s.at(quant::Member::weight);
   const Dtype dtype =
       t >= 0 ? a_.candidate.checkpoint.tensors()[static_cast<std::size_t>(t)].dtype : Dtype::f32;
-  Comparison sums(fact, dtype, m.cls == ModuleClass::norm || m.name.ends_with("norm"));
+  BaseComparison sums(fact, dtype, m.cls == ModuleClass::norm || m.name.ends_with("norm"));
   CKPT_TRY_VOID(rows(pair, fact, sums), m.name);
   sums.finish();
   if (!(fact.error <= kOtherWeight)) fact.holds = holder(pair);

@@ -15,7 +15,7 @@ namespace ckpt::pipeline {
 
 namespace {
 
-constexpr std::int64_t kRowsAtOnce = 256;
+constexpr std::int64_t kStatesAtOnce = 256;
 constexpr std::size_t kFirstStates = 2;  // after the facts and the tokens
 
 std::string states_name(int layer, const BundleFacts& facts) {
@@ -198,8 +198,8 @@ Result<void> BundleWriter::on_reference(int layer, std::int64_t first, kernels::
   const std::size_t tensor = kFirstStates + static_cast<std::size_t>(facts_.layers ? layer : 0);
   const Dtype dtype = states_dtype(facts_);
   std::vector<float> host;
-  for (std::int64_t row = 0; row < states.rows; row += kRowsAtOnce) {
-    const std::int64_t count = std::min(kRowsAtOnce, states.rows - row);
+  for (std::int64_t row = 0; row < states.rows; row += kStatesAtOnce) {
+    const std::int64_t count = std::min(kStatesAtOnce, states.rows - row);
     host.resize(static_cast<std::size_t>(count * states.cols));
     CKPT_TRY_VOID(ops.read(states.slice(row, count), host), "bundle");
     const std::string bytes = packed(host, dtype);

@@ -124,9 +124,9 @@ std::string tensor_words(const Tensor& t) {
   return fmt::format("{} [{}]", dtype_name(t.dtype), fmt::join(t.shape, ", "));
 }
 
-class Comparison {
+class RepoComparison {
  public:
-  explicit Comparison(const DiffArgs& args) : a_(args) {}
+  explicit RepoComparison(const DiffArgs& args) : a_(args) {}
 
   Result<DiffReport> run() {
     if (a_.config) configs();
@@ -247,7 +247,7 @@ std::string_view diff_kind_name(DiffKind kind) {
 }
 
 Result<DiffReport> diff(const DiffArgs& args) {
-  return Comparison(args).run();
+  return RepoComparison(args).run();
 }
 
 }  // namespace ckpt::pipeline

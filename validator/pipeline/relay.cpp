@@ -46,9 +46,9 @@ Half half_of(Member member, Format format) {
   }
 }
 
-class Planner {
+class RelayPlanner {
  public:
-  Planner(const OpenedRepo& opened, const OpenedRepo* base, std::uint64_t shard_bytes)
+  RelayPlanner(const OpenedRepo& opened, const OpenedRepo* base, std::uint64_t shard_bytes)
       : o_(opened), base_(base), shard_bytes_(shard_bytes) {}
 
   RelayPlan run() {
@@ -67,7 +67,7 @@ class Planner {
   std::vector<std::pair<std::uint32_t, RelaidTensor>> all_;  ///< with the module, for the order
   std::map<std::uint32_t, bool> replaced_;                   ///< modules taken from the base
 
-  [[nodiscard]] static Slice whole(const Tensor& t, std::uint32_t index) {
+  [[nodiscard]] static StoredSlice whole(const Tensor& t, std::uint32_t index) {
     return {.tensor = index, .row_bytes = t.bytes(), .row_end = 1, .byte_end = t.bytes()};
   }
 
@@ -103,14 +103,14 @@ class Planner {
         continue;
       }
       replaced_[i] = true;
-      Slice s = whole(*t, static_cast<std::uint32_t>(t - base_->checkpoint.tensors().data()));
+      StoredSlice s = whole(*t, static_cast<std::uint32_t>(t - base_->checkpoint.tensors().data()));
       s.from_base = true;
       add(i, {name_of(i, Member::weight), t->dtype, t->shape.copy()}, std::move(s));
       ++plan_.from_base;
     }
   }
 
-  void add(std::uint32_t module, container::NewTensor tensor, Slice from) {
+  void add(std::uint32_t module, container::NewTensor tensor, StoredSlice from) {
     all_.push_back({module, {std::move(tensor), std::move(from)}});
   }
 
@@ -162,7 +162,7 @@ class Planner {
       if (dtype_bits(t.dtype) % 8 != 0) return false;
     }
     for (std::uint32_t part = 0; part < 2; ++part) {
-      Slice s = whole(t, index);
+      StoredSlice s = whole(t, index);
       Shape shape = t.shape.copy();
       if (half.shape_value) {
         if (!shape_bytes(o_.blueprint->modules()[gate + part].shape, t, s.instead)) return false;
@@ -238,7 +238,7 @@ Result<RelayPlan> plan_relay(const OpenedRepo& opened, const OpenedRepo* base,
                 fmt::format("{}: files are missing or damaged, see `ckpt-check check`",
                             shown(opened.repo.input())));
   }
-  return Planner(opened, base, shard_bytes).run();
+  return RelayPlanner(opened, base, shard_bytes).run();
 }
 
 }  // namespace ckpt::pipeline

@@ -15,7 +15,7 @@ namespace ckpt::pipeline {
 
 /// Where the bytes of a new tensor come from: a stored tensor seen as rows of bytes, of which rows
 /// [row_begin, row_end) and in each the bytes [byte_begin, byte_end) are taken.
-struct Slice {
+struct StoredSlice {
   std::uint32_t tensor = 0;
   std::uint64_t row_bytes = 0;
   std::uint64_t row_begin = 0;
@@ -28,7 +28,7 @@ struct Slice {
 
 struct RelaidTensor {
   container::NewTensor tensor;
-  Slice from;
+  StoredSlice from;
 };
 
 /// One file of the new repo.

@@ -86,7 +86,7 @@ class RelayWriter {
     return writer.finish();
   }
 
-  Result<void> copy(const Slice& s, container::Writer& writer) {
+  Result<void> copy(const StoredSlice& s, container::Writer& writer) {
     if (!s.instead.empty()) return writer.write(s.instead);
     const container::Checkpoint& from = s.from_base ? a_.base->checkpoint : a_.opened.checkpoint;
     const container::Tensor& t = from.tensors()[s.tensor];

@@ -27,9 +27,9 @@ std::pair<std::string, std::string> identity(const Finding& f) {
 }
 
 /// Repo and base as they are, and the content of files as they would be.
-class Planner {
+class RepairPlanner {
  public:
-  Planner(const RepairArgs& args, ThreadPool& pool, std::stop_token stop)
+  RepairPlanner(const RepairArgs& args, ThreadPool& pool, std::stop_token stop)
       : args_(args), pool_(pool), stop_(std::move(stop)) {
     args_.check.values = false;
   }
@@ -56,21 +56,21 @@ class Planner {
   std::set<std::pair<std::string, std::string>> tried_;
 };
 
-Result<Results> Planner::check(const Files& files) {
+Result<Results> RepairPlanner::check(const Files& files) {
   CKPT_TRY(repo::Repo repo, repo::Repo::open(args_.target), "target");
   for (const auto& [name, text] : files) repo.overlay(name, text);
   const OpenedRepo opened(std::move(repo));
   return run_check(opened, args_.check, pool_, progress_, stop_);
 }
 
-Result<std::string> Planner::text_of(const std::string& name) {
+Result<std::string> RepairPlanner::text_of(const std::string& name) {
   if (const auto it = files_.find(name); it != files_.end()) return it->second;
   CKPT_TRY(const File file, repo_->open_file(name), "open");
   return read_text(file, limits::kLargeJsonBytes);
 }
 
 /// Applies the edits of `findings`, file by file from the end, so that offsets stay true.
-Result<void> Planner::apply(const std::vector<const Finding*>& findings, Files& files) {
+Result<void> RepairPlanner::apply(const std::vector<const Finding*>& findings, Files& files) {
   std::map<std::string, std::vector<const Edit*>> by_file;
   for (const Finding* f : findings) {
     for (const Edit& e : f->edits) by_file[e.file].push_back(&e);
@@ -107,8 +107,8 @@ Result<void> Planner::apply(const std::vector<const Finding*>& findings, Files& 
 }
 
 /// Whether `f` is gone and nothing that fails has come instead.
-bool Planner::better(const Results& before, const Results& after, const Finding& f,
-                     std::string& why) const {
+bool RepairPlanner::better(const Results& before, const Results& after, const Finding& f,
+                           std::string& why) const {
   std::set<std::pair<std::string, std::string>> known;
   for (const Finding& b : before.findings) known.insert(identity(b));
   for (const Finding& a : after.findings) {
@@ -125,7 +125,7 @@ bool Planner::better(const Results& before, const Results& after, const Finding&
 }
 
 /// Tries the repairs of one check, first all at once, then one by one.
-Result<void> Planner::round(const Results& found, RepairPlan& plan, bool& progress) {
+Result<void> RepairPlanner::round(const Results& found, RepairPlan& plan, bool& progress) {
   std::vector<const Finding*> open;
   for (const Finding& f : found.findings) {
     // What is right for every loader of today is rewritten only when its code is asked for.
@@ -167,7 +167,7 @@ Result<void> Planner::round(const Results& found, RepairPlan& plan, bool& progre
 }
 
 /// config.json without its quantization block, so that loaders and rules read the side file.
-Result<std::string> Planner::without_block(const std::string& config) const {
+Result<std::string> RepairPlanner::without_block(const std::string& config) const {
   CKPT_TRY(const auto document, json::parse(config), "config.json");
   const json::Value block = document->root().find("quantization_config");
   if (!block.is(json::Kind::object)) return fail(ErrorKind::not_found, "no block");
@@ -176,7 +176,7 @@ Result<std::string> Planner::without_block(const std::string& config) const {
 }
 
 /// quantization_config.json says the same as the block in config.json: repairs it the same way.
-Result<void> Planner::side_file(RepairPlan& plan) {
+Result<void> RepairPlanner::side_file(RepairPlan& plan) {
   if (repo_->find(kSideFile) == nullptr) return {};
   CKPT_TRY(const std::string config, text_of("config.json"), "config");
   const auto without = without_block(config);
@@ -205,7 +205,7 @@ Result<void> Planner::side_file(RepairPlan& plan) {
   return {};
 }
 
-Result<RepairPlan> Planner::run() {
+Result<RepairPlan> RepairPlanner::run() {
   CKPT_TRY(repo_, repo::Repo::open(args_.target), "target");
   if (!args_.base.empty()) {
     CKPT_TRY(base_, repo::Repo::open(args_.base), "base");
@@ -241,7 +241,7 @@ Result<RepairPlan> Planner::run() {
 }  // namespace
 
 Result<RepairPlan> plan_repairs(const RepairArgs& args, ThreadPool& pool, std::stop_token stop) {
-  return Planner(args, pool, std::move(stop)).run();
+  return RepairPlanner(args, pool, std::move(stop)).run();
 }
 
 Result<void> write_changes(const std::vector<FileChange>& changes, const std::string& folder,

@@ -15,7 +15,7 @@ namespace {
 
 using kernels::Rows;
 
-constexpr std::int64_t kRowsAtOnce = 4096;  // of states in one message
+constexpr std::int64_t kRowsInMessage = 4096;  // of states in one message
 
 // Messages of this machine's own, between processes of the same program: numbers as they lie.
 class Message {
@@ -80,7 +80,7 @@ Result<void> take(Message& m) {
 }
 
 std::uint64_t parts_of(const Rows& rows) {
-  return static_cast<std::uint64_t>((rows.rows + kRowsAtOnce - 1) / kRowsAtOnce);
+  return static_cast<std::uint64_t>((rows.rows + kRowsInMessage - 1) / kRowsInMessage);
 }
 
 }  // namespace
@@ -161,8 +161,8 @@ Result<std::uint64_t> agree_on_run(Transport& transport, const Result<void>& rea
 Result<void> PipelineShare::send_rows(kernels::Ops& ops, const Rows& rows, std::uint64_t& left) {
   std::string bytes;
   std::vector<float> host;
-  for (std::int64_t row = 0; row < rows.rows; row += kRowsAtOnce) {
-    const Rows part = rows.slice(row, std::min(kRowsAtOnce, rows.rows - row));
+  for (std::int64_t row = 0; row < rows.rows; row += kRowsInMessage) {
+    const Rows part = rows.slice(row, std::min(kRowsInMessage, rows.rows - row));
     host.resize(static_cast<std::size_t>(part.rows * part.cols));
     CKPT_TRY_VOID(ops.read(part, host), "states");
     bytes.assign(reinterpret_cast<const char*>(host.data()), host.size() * sizeof(float));
@@ -197,8 +197,8 @@ Result<void> PipelineShare::send(const forward::StateView& states) {
 
 Result<void> PipelineShare::receive_rows(kernels::Ops& ops, const Rows& rows) {
   std::vector<float> host;
-  for (std::int64_t row = 0; row < rows.rows; row += kRowsAtOnce) {
-    const Rows part = rows.slice(row, std::min(kRowsAtOnce, rows.rows - row));
+  for (std::int64_t row = 0; row < rows.rows; row += kRowsInMessage) {
+    const Rows part = rows.slice(row, std::min(kRowsInMessage, rows.rows - row));
     host.resize(static_cast<std::size_t>(part.rows * part.cols));
     CKPT_TRY(const std::string bytes, transport_.receive(transport_.rank() - 1), "states");
     --to_come_;

@@ -1,14 +1,14 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg001 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_config_defects(in, emit, config::DefectKind::missing_file, "stops: no config.json",
                       "add config.json");
 }
 
-}  // namespace
+}  // namespace cfg001
 
 extern const Rule kCFG001;
 const Rule kCFG001{
@@ -23,7 +23,7 @@ const Rule kCFG001{
     .sources =
         "transformers 5.17, models/qwen3_5_moe/configuration_qwen3_5_moe.py; architecture, "
         "section 1",
-    .run = run,
+    .run = cfg001::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,14 +1,14 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg002 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_config_defects(in, emit, config::DefectKind::unreadable, "cannot read the config",
                       "repair the JSON");
 }
 
-}  // namespace
+}  // namespace cfg002
 
 extern const Rule kCFG002;
 const Rule kCFG002{
@@ -25,7 +25,7 @@ const Rule kCFG002{
     .sources =
         "transformers 5.17, models/qwen3_5_moe/configuration_qwen3_5_moe.py; architecture, "
         "section 1",
-    .run = run,
+    .run = cfg002::run,
 };
 
 }  // namespace ckpt::rules

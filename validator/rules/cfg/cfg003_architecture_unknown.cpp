@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg003 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_config_defects(
@@ -9,7 +9,7 @@ void run(const RuleInput& in, const Emit& emit) {
       "check the name; for another architecture only container and index are checked");
 }
 
-}  // namespace
+}  // namespace cfg003
 
 extern const Rule kCFG003;
 const Rule kCFG003{
@@ -26,7 +26,7 @@ const Rule kCFG003{
     .sources =
         "transformers 5.17, models/qwen3_5_moe/configuration_qwen3_5_moe.py; architecture, "
         "section 1",
-    .run = run,
+    .run = cfg003::run,
 };
 
 }  // namespace ckpt::rules

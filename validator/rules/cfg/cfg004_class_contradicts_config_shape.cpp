@@ -1,14 +1,14 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg004 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_config_defects(in, emit, config::DefectKind::class_shape, "builds a model of default sizes",
                       "use the class that fits the config, or nest the config");
 }
 
-}  // namespace
+}  // namespace cfg004
 
 extern const Rule kCFG004;
 const Rule kCFG004{
@@ -27,7 +27,7 @@ const Rule kCFG004{
     .sources =
         "transformers 5.17, models/qwen3_5_moe/configuration_qwen3_5_moe.py; architecture, "
         "section 1",
-    .run = run,
+    .run = cfg004::run,
 };
 
 }  // namespace ckpt::rules

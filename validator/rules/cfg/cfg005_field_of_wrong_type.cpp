@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg005 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_config_defects(in, emit, config::DefectKind::wrong_type,
@@ -9,7 +9,7 @@ void run(const RuleInput& in, const Emit& emit) {
                       "write the value with the right type");
 }
 
-}  // namespace
+}  // namespace cfg005
 
 extern const Rule kCFG005;
 const Rule kCFG005{
@@ -26,7 +26,7 @@ const Rule kCFG005{
     .sources =
         "transformers 5.17, models/qwen3_5_moe/configuration_qwen3_5_moe.py; architecture, "
         "section 1",
-    .run = run,
+    .run = cfg005::run,
 };
 
 }  // namespace ckpt::rules

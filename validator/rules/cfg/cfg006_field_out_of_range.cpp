@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg006 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_config_defects(in, emit, config::DefectKind::out_of_range,
@@ -9,7 +9,7 @@ void run(const RuleInput& in, const Emit& emit) {
                       "write the value of the base model");
 }
 
-}  // namespace
+}  // namespace cfg006
 
 extern const Rule kCFG006;
 const Rule kCFG006{
@@ -26,7 +26,7 @@ const Rule kCFG006{
     .sources =
         "transformers 5.17, models/qwen3_5_moe/configuration_qwen3_5_moe.py; architecture, "
         "section 1",
-    .run = run,
+    .run = cfg006::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,14 +1,14 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg007 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_config_defects(in, emit, config::DefectKind::unknown_value, "refuses the config",
                       "write one of the known values");
 }
 
-}  // namespace
+}  // namespace cfg007
 
 extern const Rule kCFG007;
 const Rule kCFG007{
@@ -23,7 +23,7 @@ const Rule kCFG007{
     .sources =
         "transformers 5.17, models/qwen3_5_moe/configuration_qwen3_5_moe.py; architecture, "
         "section 1",
-    .run = run,
+    .run = cfg007::run,
 };
 
 }  // namespace ckpt::rules

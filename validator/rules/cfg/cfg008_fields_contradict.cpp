@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg008 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_config_defects(in, emit, config::DefectKind::inconsistent,
@@ -9,7 +9,7 @@ void run(const RuleInput& in, const Emit& emit) {
                       "make the fields agree with the base model");
 }
 
-}  // namespace
+}  // namespace cfg008
 
 extern const Rule kCFG008;
 const Rule kCFG008{
@@ -26,7 +26,7 @@ const Rule kCFG008{
     .sources =
         "transformers 5.17, models/qwen3_5_moe/configuration_qwen3_5_moe.py; architecture, "
         "section 1",
-    .run = run,
+    .run = cfg008::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,14 +1,14 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg009 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_config_defects(in, emit, config::DefectKind::duplicate_key,
                       "which value counts depends on the reader", "remove one of the two");
 }
 
-}  // namespace
+}  // namespace cfg009
 
 extern const Rule kCFG009;
 const Rule kCFG009{
@@ -23,7 +23,7 @@ const Rule kCFG009{
     .sources =
         "transformers 5.17, models/qwen3_5_moe/configuration_qwen3_5_moe.py; architecture, "
         "section 1",
-    .run = run,
+    .run = cfg009::run,
 };
 
 }  // namespace ckpt::rules

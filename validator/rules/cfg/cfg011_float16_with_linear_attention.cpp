@@ -6,7 +6,7 @@
 #include <algorithm>
 
 namespace ckpt::rules {
-namespace {
+namespace cfg011 {
 
 bool has_linear_attention(const config::ModelConfig& c) {
   return c.supported &&
@@ -36,7 +36,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace cfg011
 
 extern const Rule kCFG011;
 const Rule kCFG011{
@@ -57,7 +57,7 @@ const Rule kCFG011{
     .good = "\"torch_dtype\": \"bfloat16\"",
     .fix = "write \"bfloat16\"",
     .sources = "cards 000 to 002; auto-round 0.15.1 exports (ran); loaders 2.9; architecture 9",
-    .run = run,
+    .run = cfg011::run,
 };
 
 }  // namespace ckpt::rules

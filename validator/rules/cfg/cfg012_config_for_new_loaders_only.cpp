@@ -2,7 +2,7 @@
 #include "validator/rules/edits.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg012 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.config->supported) return;
@@ -33,7 +33,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace cfg012
 
 extern const Rule kCFG012;
 const Rule kCFG012{
@@ -51,7 +51,7 @@ const Rule kCFG012{
     .good = "\"dtype\" and \"torch_dtype\", and \"rope_theta\" twice",
     .fix = "write both spellings, when older loaders matter",
     .sources = "loaders 3.4, CFG004, CFG008",
-    .run = run,
+    .run = cfg012::run,
 };
 
 }  // namespace ckpt::rules

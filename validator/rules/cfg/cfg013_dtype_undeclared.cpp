@@ -2,7 +2,7 @@
 #include "validator/rules/edits.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg013 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.config->supported || !in.config->dtypes.empty()) return;
@@ -15,7 +15,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace cfg013
 
 extern const Rule kCFG013;
 const Rule kCFG013{
@@ -32,7 +32,7 @@ const Rule kCFG013{
     .good = "\"dtype\": \"bfloat16\"",
     .fix = "write \"dtype\": \"bfloat16\"",
     .sources = "loaders 2.9, 3.4, CFG005",
-    .run = run,
+    .run = cfg013::run,
 };
 
 }  // namespace ckpt::rules

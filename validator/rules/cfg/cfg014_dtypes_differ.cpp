@@ -8,7 +8,7 @@
 #include "validator/rules/edits.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg014 {
 
 std::string_view bare(std::string_view dtype) {
   return dtype.starts_with("torch.") ? dtype.substr(6) : dtype;
@@ -58,7 +58,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace cfg014
 
 extern const Rule kCFG014;
 const Rule kCFG014{
@@ -75,7 +75,7 @@ const Rule kCFG014{
     .good = "one value everywhere",
     .fix = "write one value everywhere",
     .sources = "loaders 2.9, CFG006",
-    .run = run,
+    .run = cfg014::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/edits.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg015 {
 
 /// The fields of `scaling` in `parameters`, and `scaling` gone: what the file was meant to say.
 std::vector<results::Edit> moved(const json::Value& scaling, const json::Value& parameters) {
@@ -59,7 +59,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace cfg015
 
 extern const Rule kCFG015;
 const Rule kCFG015{
@@ -81,7 +81,7 @@ const Rule kCFG015{
     .good = "the yarn fields inside \"rope_parameters\"",
     .fix = "move the fields of `rope_scaling` into `rope_parameters` of the text config",
     .sources = "architecture 1.3; loaders CFG007; card 004",
-    .run = run,
+    .run = cfg015::run,
 };
 
 }  // namespace ckpt::rules

@@ -6,7 +6,7 @@
 #include "validator/rules/edits.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg016 {
 
 /// The content of one tensor, when it was read for comparing.
 const ContentHash* content_of(const RuleInput& in, std::int64_t tensor) {
@@ -77,7 +77,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace cfg016
 
 extern const Rule kCFG016;
 const Rule kCFG016{
@@ -98,7 +98,7 @@ const Rule kCFG016{
     .good = "one value; true only without lm_head.weight",
     .fix = "write the value the stored tensors have",
     .sources = "architecture 2; loaders CFG010",
-    .run = run,
+    .run = cfg016::run,
 };
 
 }  // namespace ckpt::rules

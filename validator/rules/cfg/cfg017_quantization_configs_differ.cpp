@@ -8,7 +8,7 @@
 #include "validator/rules/edits.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg017 {
 
 struct Field {
   std::string_view name;
@@ -59,7 +59,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace cfg017
 
 extern const Rule kCFG017;
 const Rule kCFG017{
@@ -76,7 +76,7 @@ const Rule kCFG017{
     .good = "the same content in both files",
     .fix = "copy the block of config.json to the file, or remove the file",
     .sources = "loaders 2.1, section 6, CFG011",
-    .run = run,
+    .run = cfg017::run,
 };
 
 }  // namespace ckpt::rules

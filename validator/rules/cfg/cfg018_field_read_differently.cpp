@@ -4,7 +4,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg018 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.config->supported) return;
@@ -40,7 +40,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace cfg018
 
 extern const Rule kCFG018;
 const Rule kCFG018{
@@ -58,7 +58,7 @@ const Rule kCFG018{
     .good = "the field absent, or \"norm_topk_prob\": true",
     .fix = "remove the field",
     .sources = "architecture 1; loaders CFG014",
-    .run = run,
+    .run = cfg018::run,
 };
 
 }  // namespace ckpt::rules

@@ -7,7 +7,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg019 {
 
 // Fields of this family's configs and of the quantization blocks, read or merely written by tools.
 const std::vector<std::string>& known_keys() {
@@ -128,7 +128,7 @@ void run(const RuleInput& in, const Emit& emit) {
     look(in.config->quant->block.value, in.config->quant->file, in.config->quant->pointer, emit);
 }
 
-}  // namespace
+}  // namespace cfg019
 
 extern const Rule kCFG019;
 const Rule kCFG019{
@@ -143,7 +143,7 @@ const Rule kCFG019{
     .good = "\"group_size\": 32",
     .fix = "write the key as loaders read it",
     .sources = "loaders CFG016",
-    .run = run,
+    .run = cfg019::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace cfg020 {
 
 void run(const RuleInput& in, const Emit& emit) {
   const config::ModelConfig& c = *in.config;
@@ -20,7 +20,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace cfg020
 
 extern const Rule kCFG020;
 const Rule kCFG020{
@@ -35,7 +35,7 @@ const Rule kCFG020{
     .good = "text_config and vision_config of the base model",
     .fix = "copy vision_config from the base model, or use the CausalLM class",
     .sources = "architecture 2.1; loaders CFG002",
-    .run = run,
+    .run = cfg020::run,
 };
 
 }  // namespace ckpt::rules

@@ -3,7 +3,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd001 {
 
 void compare(const RuleInput& in, const Emit& emit, const repo::CardRow& row,
              std::optional<double> claimed, std::int64_t actual, const char* what) {
@@ -35,7 +35,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd001
 
 extern const Rule kCRD001;
 const Rule kCRD001{
@@ -52,7 +52,7 @@ const Rule kCRD001{
     .good = "| Experts per Layer | 192 |",
     .fix = "correct the card",
     .sources = "cards 000 to 004; loaders DOC002",
-    .run = run,
+    .run = crd001::run,
 };
 
 }  // namespace ckpt::rules

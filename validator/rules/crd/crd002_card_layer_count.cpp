@@ -5,7 +5,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd002 {
 
 void run(const RuleInput& in, const Emit& all) {
   const Emit emit = first_ones(all);
@@ -39,7 +39,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd002
 
 extern const Rule kCRD002;
 const Rule kCRD002{
@@ -57,7 +57,7 @@ const Rule kCRD002{
     .good = "256 experts x 40 MoE layers",
     .fix = "correct the card",
     .sources = "card 004; loaders DOC002",
-    .run = run,
+    .run = crd002::run,
 };
 
 }  // namespace ckpt::rules

@@ -7,7 +7,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd003 {
 
 struct Schemes {
   std::vector<std::int64_t> bits;
@@ -65,7 +65,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd003
 
 extern const Rule kCRD003;
 const Rule kCRD003{
@@ -80,7 +80,7 @@ const Rule kCRD003{
     .good = "| Group size | 128 |",
     .fix = "correct the card",
     .sources = "cards 000 to 003; loaders DOC001",
-    .run = run,
+    .run = crd003::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd004 {
 
 void compare(const RuleInput& in, const Emit& emit, std::uint32_t line, std::string_view text,
              double actual, const std::string& what) {
@@ -46,7 +46,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd004
 
 extern const Rule kCRD004;
 const Rule kCRD004{
@@ -61,7 +61,7 @@ const Rule kCRD004{
     .good = "| Disk size | ~41 GB |",
     .fix = "write the size of the files",
     .sources = "cards 001, 002, 004; loaders DOC003",
-    .run = run,
+    .run = crd004::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd005 {
 
 void run(const RuleInput& in, const Emit& all) {
   const Emit emit = first_ones(all);
@@ -41,7 +41,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd005
 
 extern const Rule kCRD005;
 const Rule kCRD005{
@@ -58,7 +58,7 @@ const Rule kCRD005{
     .good = "vision encoder (333 tensors, 0.9 GB)",
     .fix = "write the size of the vision tensors",
     .sources = "card 002; loaders DOC003",
-    .run = run,
+    .run = crd005::run,
 };
 
 }  // namespace ckpt::rules

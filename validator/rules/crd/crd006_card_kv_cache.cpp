@@ -6,7 +6,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd006 {
 
 /// Tokens of each column of a table's header: `| component | 262k context | 1m context |`, bars or
 /// not.
@@ -63,7 +63,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd006
 
 extern const Rule kCRD006;
 const Rule kCRD006{
@@ -83,7 +83,7 @@ const Rule kCRD006{
     .good = "| FP8 KV cache (16 seqs) | ~43 GB |",
     .fix = "write the figure that `2 * layers * heads * size * bytes * tokens * sequences` gives",
     .sources = "card 004; architecture 7; loaders DOC003",
-    .run = run,
+    .run = crd006::run,
 };
 
 }  // namespace ckpt::rules

@@ -5,7 +5,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd007 {
 
 void run(const RuleInput& in, const Emit& all) {
   const Emit emit = first_ones(all);
@@ -24,7 +24,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd007
 
 extern const Rule kCRD007;
 const Rule kCRD007{
@@ -39,7 +39,7 @@ const Rule kCRD007{
     .good = "INT4 weights, BF16 activations (W4A16)",
     .fix = "write BF16 activations",
     .sources = "card 003; loaders DOC004, CFG003",
-    .run = run,
+    .run = crd007::run,
 };
 
 }  // namespace ckpt::rules

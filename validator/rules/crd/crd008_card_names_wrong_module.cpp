@@ -5,7 +5,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd008 {
 
 bool calls_it_the_router(std::string_view p) {
   if (p.find("shared_expert_gate") == std::string_view::npos) return false;
@@ -37,7 +37,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd008
 
 extern const Rule kCRD008;
 const Rule kCRD008{
@@ -55,7 +55,7 @@ const Rule kCRD008{
     .good = "skipped are mlp.gate, the MoE router, and mlp.shared_expert_gate",
     .fix = "name the modules as the files do",
     .sources = "cards 002, 003, 004; architecture 2; loaders DOC008",
-    .run = run,
+    .run = crd008::run,
 };
 
 }  // namespace ckpt::rules

@@ -5,7 +5,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd009 {
 
 enum class Told : std::uint8_t { nothing, bf16, f16, packed };
 
@@ -93,7 +93,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd009
 
 extern const Rule kCRD009;
 const Rule kCRD009{
@@ -108,7 +108,7 @@ const Rule kCRD009{
     .good = "| Vision encoder | BF16 |",
     .fix = "correct the card, or quantize again",
     .sources = "cards 000 to 004; loaders DOC001, DOC004, DT005",
-    .run = run,
+    .run = crd009::run,
 };
 
 }  // namespace ckpt::rules

@@ -3,7 +3,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd010 {
 
 void run(const RuleInput& in, const Emit& all) {
   const Emit emit = first_ones(all);
@@ -25,7 +25,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd010
 
 extern const Rule kCRD010;
 const Rule kCRD010{
@@ -42,7 +42,7 @@ const Rule kCRD010{
     .good = "| Total Parameters | ~27B |",
     .fix = "write the number of weights that the packed tensors hold",
     .sources = "card 000; loaders DOC002",
-    .run = run,
+    .run = crd010::run,
 };
 
 }  // namespace ckpt::rules

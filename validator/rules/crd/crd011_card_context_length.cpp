@@ -3,7 +3,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd011 {
 
 void run(const RuleInput& in, const Emit& all) {
   const Emit emit = first_ones(all);
@@ -23,7 +23,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd011
 
 extern const Rule kCRD011;
 const Rule kCRD011{
@@ -38,7 +38,7 @@ const Rule kCRD011{
     .good = "| Max context | 262,144 tokens |",
     .fix = "write the config's length, or put the scaling into `rope_parameters`",
     .sources = "card 004; loaders DOC005",
-    .run = run,
+    .run = crd011::run,
 };
 
 }  // namespace ckpt::rules

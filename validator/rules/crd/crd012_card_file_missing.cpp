@@ -6,7 +6,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd012 {
 
 /// The file name a line of the list begins with, or empty.
 std::string_view file_name(std::string_view text) {
@@ -51,7 +51,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd012
 
 extern const Rule kCRD012;
 const Rule kCRD012{
@@ -66,7 +66,7 @@ const Rule kCRD012{
     .good = "the list as the repo is",
     .fix = "upload the file, or take it from the list",
     .sources = "card 002; loaders DOC009",
-    .run = run,
+    .run = crd012::run,
 };
 
 }  // namespace ckpt::rules

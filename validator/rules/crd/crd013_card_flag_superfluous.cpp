@@ -5,7 +5,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd013 {
 
 struct Flag {
   std::string_view text;
@@ -31,7 +31,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd013
 
 extern const Rule kCRD013;
 const Rule kCRD013{
@@ -48,7 +48,7 @@ const Rule kCRD013{
     .good = "vllm serve REPO --dtype bfloat16",
     .fix = "take the flag out of the example",
     .sources = "cards 000, 001, 003, 004; loaders 2.1, 4 (ran), DOC005",
-    .run = run,
+    .run = crd013::run,
 };
 
 }  // namespace ckpt::rules

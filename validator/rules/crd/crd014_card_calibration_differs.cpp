@@ -3,7 +3,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd014 {
 
 void run(const RuleInput& in, const Emit& all) {
   const Emit emit = first_ones(all);
@@ -24,7 +24,7 @@ void run(const RuleInput& in, const Emit& all) {
   }
 }
 
-}  // namespace
+}  // namespace crd014
 
 extern const Rule kCRD014;
 const Rule kCRD014{
@@ -41,7 +41,7 @@ const Rule kCRD014{
     .good = "the same number in both",
     .fix = "write what the config says",
     .sources = "formats 3.6; cards 000 to 003; loaders DOC011",
-    .run = run,
+    .run = crd014::run,
 };
 
 }  // namespace ckpt::rules

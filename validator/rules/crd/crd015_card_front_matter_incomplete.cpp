@@ -5,7 +5,7 @@
 #include "validator/rules/crd/claims.h"
 
 namespace ckpt::rules {
-namespace {
+namespace crd015 {
 
 void run(const RuleInput& in, const Emit& all) {
   const Emit emit = first_ones(all);
@@ -29,7 +29,7 @@ void run(const RuleInput& in, const Emit& all) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace crd015
 
 extern const Rule kCRD015;
 const Rule kCRD015{
@@ -44,7 +44,7 @@ const Rule kCRD015{
     .good = "base_model: Qwen/Qwen3.6-35B-A3B, base_model_relation: quantized, license: apache-2.0",
     .fix = "add the fields",
     .sources = "interfaces, section 10; loaders DOC010",
-    .run = run,
+    .run = crd015::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace idx001 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::index_missing_shard,
@@ -13,7 +13,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace idx001
 
 extern const Rule kIDX001;
 const Rule kIDX001{
@@ -28,7 +28,7 @@ const Rule kIDX001{
     .sources =
         "transformers 5.17, modeling_utils.py; vLLM 0.33, model_loader/weight_utils.py; "
         "loaders, section 6",
-    .run = run,
+    .run = idx001::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace idx004 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::tensor_in_two_shards,
@@ -13,7 +13,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace idx004
 
 extern const Rule kIDX004;
 const Rule kIDX004{
@@ -30,7 +30,7 @@ const Rule kIDX004{
     .sources =
         "transformers 5.17, modeling_utils.py; vLLM 0.33, model_loader/weight_utils.py; "
         "loaders, section 6",
-    .run = run,
+    .run = idx004::run,
 };
 
 }  // namespace ckpt::rules

@@ -5,7 +5,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace idx005 {
 
 /// Tensors transformers would miss: outside model.safetensors and wanted by the model class.
 std::vector<std::uint32_t> hidden_tensors(const RuleInput& in) {
@@ -43,7 +43,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace idx005
 
 extern const Rule kIDX005;
 const Rule kIDX005{
@@ -61,7 +61,7 @@ const Rule kIDX005{
     .good = "model-00001-of-00002.safetensors, model-00002-of-00002.safetensors and the index",
     .fix = "rename model.safetensors to model-00001-of-0000N.safetensors, in the index too",
     .sources = "transformers 5.17, modeling_utils.py (ran); loaders, section 3.4",
-    .run = run,
+    .run = idx005::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace idx006 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::index_no_metadata,
@@ -12,7 +12,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace idx006
 
 extern const Rule kIDX006;
 const Rule kIDX006{
@@ -27,7 +27,7 @@ const Rule kIDX006{
     .sources =
         "transformers 5.17, modeling_utils.py; vLLM 0.33, model_loader/weight_utils.py; "
         "loaders, section 6",
-    .run = run,
+    .run = idx006::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace idx007 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(
@@ -13,7 +13,7 @@ void run(const RuleInput& in, const Emit& emit) {
       });
 }
 
-}  // namespace
+}  // namespace idx007
 
 extern const Rule kIDX007;
 const Rule kIDX007{
@@ -31,7 +31,7 @@ const Rule kIDX007{
     .good = "\"lm_head.weight\": \"model-00002-of-00002.safetensors\"",
     .fix = "name the file itself, and put it into the repo",
     .sources = "transformers 5.17, utils/hub.py, get_checkpoint_shard_files (ran)",
-    .run = run,
+    .run = idx007::run,
 };
 
 }  // namespace ckpt::rules

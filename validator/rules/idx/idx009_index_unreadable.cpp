@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace idx009 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(
@@ -11,7 +11,7 @@ void run(const RuleInput& in, const Emit& emit) {
       });
 }
 
-}  // namespace
+}  // namespace idx009
 
 extern const Rule kIDX009;
 const Rule kIDX009{
@@ -26,7 +26,7 @@ const Rule kIDX009{
     .sources =
         "transformers 5.17, modeling_utils.py; vLLM 0.33, model_loader/weight_utils.py; "
         "loaders, section 6",
-    .run = run,
+    .run = idx009::run,
 };
 
 }  // namespace ckpt::rules

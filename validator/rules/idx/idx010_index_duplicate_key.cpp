@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace idx010 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::index_duplicate_key,
@@ -11,7 +11,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace idx010
 
 extern const Rule kIDX010;
 const Rule kIDX010{
@@ -26,7 +26,7 @@ const Rule kIDX010{
     .sources =
         "transformers 5.17, modeling_utils.py; vLLM 0.33, model_loader/weight_utils.py; "
         "loaders, section 6",
-    .run = run,
+    .run = idx010::run,
 };
 
 }  // namespace ckpt::rules

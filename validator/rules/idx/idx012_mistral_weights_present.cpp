@@ -2,7 +2,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace idx012 {
 
 void run(const RuleInput& in, const Emit& emit) {
   for (const repo::Entry& e : in.repo->entries()) {
@@ -19,7 +19,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace idx012
 
 extern const Rule kIDX012;
 const Rule kIDX012{
@@ -34,7 +34,7 @@ const Rule kIDX012{
     .good = "model-00001-of-00002.safetensors and its index",
     .fix = "remove or rename the file",
     .sources = "vLLM 0.33 weight_utils (read); loaders IX009, section 6",
-    .run = run,
+    .run = idx012::run,
 };
 
 }  // namespace ckpt::rules

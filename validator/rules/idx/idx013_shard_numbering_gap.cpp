@@ -7,7 +7,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace idx013 {
 
 struct Numbered {
   std::string family;  // what stands before the number, and the total
@@ -70,7 +70,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace idx013
 
 extern const Rule kIDX013;
 const Rule kIDX013{
@@ -85,7 +85,7 @@ const Rule kIDX013{
     .good = "1, 2 and 3 of 3",
     .fix = "upload the missing shards, or number anew",
     .sources = "loaders IX010",
-    .run = run,
+    .run = idx013::run,
 };
 
 }  // namespace ckpt::rules

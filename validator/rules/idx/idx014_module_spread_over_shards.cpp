@@ -4,7 +4,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace idx014 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr || in.checkpoint->shards().size() < 2) return;
@@ -36,7 +36,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace idx014
 
 extern const Rule kIDX014;
 const Rule kIDX014{
@@ -53,7 +53,7 @@ const Rule kIDX014{
     .good = ".qweight, .qzeros and .scales side by side",
     .fix = "write the shards again in module order",
     .sources = "loaders IX012",
-    .run = run,
+    .run = idx014::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace idx015 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.repo->single_file().empty() || in.checkpoint->index()) return;
@@ -34,7 +34,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace idx015
 
 extern const Rule kIDX015;
 const Rule kIDX015{
@@ -51,7 +51,7 @@ const Rule kIDX015{
     .good = "both, and model-00001-of-00002 names with an index",
     .fix = "write an index, and name the files model-0000x-of-0000y.safetensors",
     .sources = "transformers 5.17, modeling_utils.py; loaders 3.4, section 6",
-    .run = run,
+    .run = idx015::run,
 };
 
 }  // namespace ckpt::rules

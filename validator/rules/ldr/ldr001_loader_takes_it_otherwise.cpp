@@ -7,7 +7,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace ldr001 {
 
 struct Bad {
   const loaders::LoadPlan* plan = nullptr;
@@ -78,7 +78,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace ldr001
 
 extern const Rule kLDR001;
 const Rule kLDR001{
@@ -95,7 +95,7 @@ const Rule kLDR001{
     .good = "plans and stored tensors agree",
     .fix = "see the modules named",
     .sources = "loaders, sections 1 to 4 and 7",
-    .run = run,
+    .run = ldr001::run,
 };
 
 }  // namespace ckpt::rules

@@ -6,7 +6,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace ldr002 {
 
 bool row_parallel(const arch::Module& m) {
   return m.cls != arch::ModuleClass::vision && m.cls != arch::ModuleClass::mtp &&
@@ -104,7 +104,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace ldr002
 
 extern const Rule kLDR002;
 const Rule kLDR002{
@@ -121,7 +121,7 @@ const Rule kLDR002{
     .good = "the same on 4 ranks",
     .fix = "serve on as many ranks as the message says, or quantize in smaller groups",
     .sources = "loaders 2.8, LD001",
-    .run = run,
+    .run = ldr002::run,
 };
 
 }  // namespace ckpt::rules

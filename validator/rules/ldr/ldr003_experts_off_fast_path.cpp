@@ -3,7 +3,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace ldr003 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr || !in.config->quant ||
@@ -38,7 +38,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace ldr003
 
 extern const Rule kLDR003;
 const Rule kLDR003{
@@ -55,7 +55,7 @@ const Rule kLDR003{
     .good = "an expert width of 512 with groups of 128",
     .fix = "choose another group size; the sizes are the model's",
     .sources = "loaders 2.8, LD002",
-    .run = run,
+    .run = ldr003::run,
 };
 
 }  // namespace ckpt::rules

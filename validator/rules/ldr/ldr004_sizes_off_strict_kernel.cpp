@@ -1,7 +1,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace ldr004 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
@@ -25,7 +25,7 @@ void run(const RuleInput& in, const Emit& emit) {
                 .fix = "keep them at 16 bits when older engines matter"});
 }
 
-}  // namespace
+}  // namespace ldr004
 
 extern const Rule kLDR004;
 const Rule kLDR004{
@@ -42,7 +42,7 @@ const Rule kLDR004{
     .good = "a 4-bit linear [128, 4096]",
     .fix = "keep the module at 16 bits when older engines matter",
     .sources = "loaders 2.8, 4 (sglang #39741), LD003, LD004; card 002 (4304)",
-    .run = run,
+    .run = ldr004::run,
 };
 
 }  // namespace ckpt::rules

@@ -6,7 +6,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace ldr005 {
 
 void report(const RuleInput& in, const Emit& emit, quant::Format format,
             const std::vector<std::uint32_t>& modules) {
@@ -45,7 +45,7 @@ void run(const RuleInput& in, const Emit& emit) {
   for (const auto& [format, modules] : found) report(in, emit, format, modules);
 }
 
-}  // namespace
+}  // namespace ldr005
 
 extern const Rule kLDR005;
 const Rule kLDR005{
@@ -62,7 +62,7 @@ const Rule kLDR005{
     .good = "FP8 weights with --gpu l40s; 4-bit integers with --gpu t4",
     .fix = "serve on a device of that capability, or publish another format for this one",
     .sources = "loaders 2.3, LD005",
-    .run = run,
+    .run = ldr005::run,
 };
 
 }  // namespace ckpt::rules

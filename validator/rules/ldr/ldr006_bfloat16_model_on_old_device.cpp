@@ -5,7 +5,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace ldr006 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.gpu || in.gpu->capability == loaders::kNoGpu ||
@@ -25,7 +25,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace ldr006
 
 extern const Rule kLDR006;
 const Rule kLDR006{
@@ -43,7 +43,7 @@ const Rule kLDR006{
     .good = "the same with --gpu a10",
     .fix = "serve on a device of capability 8.0 or later, or with --dtype float32",
     .sources = "loaders 2.9, LD006",
-    .run = run,
+    .run = ldr006::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace ldr007 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.gpu || in.gpu->capability != loaders::kNoGpu || in.stored == nullptr) return;
@@ -28,7 +28,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace ldr007
 
 extern const Rule kLDR007;
 const Rule kLDR007{
@@ -44,7 +44,7 @@ const Rule kLDR007{
     .good = "the same with --gpu rtx4090",
     .fix = "load it with transformers there, or serve it on a GPU",
     .sources = "loaders 2.3, LD009",
-    .run = run,
+    .run = ldr007::run,
 };
 
 }  // namespace ckpt::rules

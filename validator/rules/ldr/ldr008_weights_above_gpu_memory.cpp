@@ -6,7 +6,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace ldr008 {
 
 /// vLLM leaves a tenth of the memory alone unless told otherwise (--gpu-memory-utilization).
 constexpr double kUsable = 0.9;
@@ -40,7 +40,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace ldr008
 
 extern const Rule kLDR008;
 const Rule kLDR008{
@@ -59,7 +59,7 @@ const Rule kLDR008{
     .good = "the same with --gpu h100 --tensor-parallel 4",
     .fix = "serve on more or larger GPUs",
     .sources = "loaders LD010; architecture 6 and 7",
-    .run = run,
+    .run = ldr008::run,
 };
 
 }  // namespace ckpt::rules

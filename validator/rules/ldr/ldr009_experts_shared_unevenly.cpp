@@ -3,7 +3,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace ldr009 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.expert_parallel <= 1 || !in.config->supported || !in.config->text.moe) return;
@@ -21,7 +21,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace ldr009
 
 extern const Rule kLDR009;
 const Rule kLDR009{
@@ -37,7 +37,7 @@ const Rule kLDR009{
     .good = "333 experts with --expert-parallel 3",
     .fix = "serve on a number of ranks that divides the experts, or share layers (tensor parallel)",
     .sources = "architecture 8.2; loaders AR008",
-    .run = run,
+    .run = ldr009::run,
 };
 
 }  // namespace ckpt::rules

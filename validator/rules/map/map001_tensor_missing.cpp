@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 namespace ckpt::rules {
-namespace {
+namespace map001 {
 
 /// Not stored because of something that has a rule of its own.
 bool explained(const RuleInput& in, const arch::Module& m, bool counts_differ,
@@ -51,7 +51,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace map001
 
 extern const Rule kMAP001;
 const Rule kMAP001{
@@ -67,7 +67,7 @@ const Rule kMAP001{
     .good = "all tensors of the blueprint are there",
     .fix = "copy the tensors from the base model",
     .sources = "loaders, section 1 (ran)",
-    .run = run,
+    .run = map001::run,
 };
 
 }  // namespace ckpt::rules

@@ -5,7 +5,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map002 {
 
 bool explained(const RuleInput& in, const quant::Stranger& s, bool counts_differ,
                const std::set<int>& wrong_kind) {
@@ -50,7 +50,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map002
 
 extern const Rule kMAP002;
 const Rule kMAP002{
@@ -66,7 +66,7 @@ const Rule kMAP002{
     .good = "model.layers.0.mlp.experts.0.gate_proj.weight",
     .fix = "rename or remove the tensor",
     .sources = "loaders 2.7; architecture 2",
-    .run = run,
+    .run = map002::run,
 };
 
 }  // namespace ckpt::rules

@@ -7,7 +7,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map003 {
 
 Shape wanted(const RuleInput& in, const arch::Module& m, const quant::Stored& s) {
   if (s.spelling == arch::Spelling::plain || s.spelling == arch::Spelling::per_expert)
@@ -52,7 +52,7 @@ void run(const RuleInput& in, const Emit& emit) {
   found.emit_all(emit);
 }
 
-}  // namespace
+}  // namespace map003
 
 extern const Rule kMAP003;
 const Rule kMAP003{
@@ -68,7 +68,7 @@ const Rule kMAP003{
     .good = "mlp.gate.weight [num_experts, hidden_size]",
     .fix = "correct the config, or take the tensor from the base model",
     .sources = "loaders, section 1; golden loads",
-    .run = run,
+    .run = map003::run,
 };
 
 }  // namespace ckpt::rules

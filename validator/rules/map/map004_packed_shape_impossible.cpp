@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 namespace ckpt::rules {
-namespace {
+namespace map004 {
 
 bool fits(const arch::Module& m, const quant::Stored& s, ShapeView words) {
   if (m.shape.size() != 2 || words.size() < 2 || s.bits == 0) return false;
@@ -52,7 +52,7 @@ void run(const RuleInput& in, const Emit& emit) {
   found.emit_all(emit);
 }
 
-}  // namespace
+}  // namespace map004
 
 extern const Rule kMAP004;
 const Rule kMAP004{
@@ -68,7 +68,7 @@ const Rule kMAP004{
     .good = ".qweight [256, 2048]",
     .fix = "quantize the module again",
     .sources = "formats 3.1, 5.2; loaders, section 1",
-    .run = run,
+    .run = map004::run,
 };
 
 }  // namespace ckpt::rules

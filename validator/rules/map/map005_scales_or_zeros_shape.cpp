@@ -6,7 +6,7 @@
 #include <array>
 
 namespace ckpt::rules {
-namespace {
+namespace map005 {
 
 struct Wanted {
   quant::Member member = quant::Member::weight;
@@ -79,7 +79,7 @@ void run(const RuleInput& in, const Emit& emit) {
   found.emit_all(emit);
 }
 
-}  // namespace
+}  // namespace map005
 
 extern const Rule kMAP005;
 const Rule kMAP005{
@@ -94,7 +94,7 @@ const Rule kMAP005{
     .good = ".qzeros [2, 8] beside .scales [2, 64]",
     .fix = "quantize the module again",
     .sources = "formats 3.1, 5.2",
-    .run = run,
+    .run = map005::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 namespace ckpt::rules {
-namespace {
+namespace map006 {
 
 void run(const RuleInput& in, const Emit& emit) {
   std::uint64_t on_disk = 0;
@@ -27,7 +27,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map006
 
 extern const Rule kMAP006;
 const Rule kMAP006{
@@ -44,7 +44,7 @@ const Rule kMAP006{
     .good = "\"num_experts\": 192",
     .fix = "write the stored number",
     .sources = "loaders 3.1; architecture 8",
-    .run = run,
+    .run = map006::run,
 };
 
 }  // namespace ckpt::rules

@@ -5,7 +5,7 @@
 #include <set>
 
 namespace ckpt::rules {
-namespace {
+namespace map007 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr || in.checkpoint->incomplete()) return;
@@ -40,7 +40,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map007
 
 extern const Rule kMAP007;
 const Rule kMAP007{
@@ -55,7 +55,7 @@ const Rule kMAP007{
     .good = "all experts have gate, up and down",
     .fix = "copy the expert from the base model, or quantize again",
     .sources = "loaders 3.1 (ran); AR002",
-    .run = run,
+    .run = map007::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,14 +1,14 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map008 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_spelling(in, emit, arch::Spelling::stacked, true,
                   "store each expert by itself (no code changes)");
 }
 
-}  // namespace
+}  // namespace map008
 
 extern const Rule kMAP008;
 const Rule kMAP008{
@@ -23,7 +23,7 @@ const Rule kMAP008{
     .good = "experts.{e}.gate_proj.qweight",
     .fix = "store each expert by itself (no code changes)",
     .sources = "card 001; loaders 2.7",
-    .run = run,
+    .run = map008::run,
 };
 
 }  // namespace ckpt::rules

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 namespace ckpt::rules {
-namespace {
+namespace map009 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr || in.checkpoint->incomplete()) return;
@@ -43,7 +43,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map009
 
 extern const Rule kMAP009;
 const Rule kMAP009{
@@ -61,7 +61,7 @@ const Rule kMAP009{
     .good = "\"mtp_num_hidden_layers\": 0, or the 19 tensors of the head",
     .fix = "copy mtp.* from the base model, or write \"mtp_num_hidden_layers\": 0",
     .sources = "architecture 2.3, 5; loaders AR007",
-    .run = run,
+    .run = map009::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,14 +1,14 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map010 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_spelling(in, emit, arch::Spelling::gate_up_suffixed, false,
                   "split and rename the tensors; no code changes");
 }
 
-}  // namespace
+}  // namespace map010
 
 extern const Rule kMAP010;
 const Rule kMAP010{
@@ -24,7 +24,7 @@ const Rule kMAP010{
     .good = "experts.17.gate_proj.qweight and experts.17.up_proj.qweight",
     .fix = "split and rename the tensors; no code changes",
     .sources = "cards 001 and 002; loaders 2.7, 3.1 (ran); formats 3.8",
-    .run = run,
+    .run = map010::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,14 +1,14 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map011 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_spelling(in, emit, arch::Spelling::gate_up_prefixed, false,
                   "split and rename the tensors");
 }
 
-}  // namespace
+}  // namespace map011
 
 extern const Rule kMAP011;
 const Rule kMAP011{
@@ -23,7 +23,7 @@ const Rule kMAP011{
     .good = "experts.17.gate_proj.weight and experts.17.up_proj.weight",
     .fix = "split and rename the tensors",
     .sources = "loaders 2.7; architecture 2.6",
-    .run = run,
+    .run = map011::run,
 };
 
 }  // namespace ckpt::rules

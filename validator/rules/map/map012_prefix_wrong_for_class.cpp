@@ -5,7 +5,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map012 {
 
 struct Verdict {
   bool bad = false;
@@ -60,7 +60,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace map012
 
 extern const Rule kMAP012;
 const Rule kMAP012{
@@ -79,7 +79,7 @@ const Rule kMAP012{
     .good = "model.language_model.layers.0...",
     .fix = "rename the tensors, or use the other class",
     .sources = "architecture 2.1 (ran)",
-    .run = run,
+    .run = map012::run,
 };
 
 }  // namespace ckpt::rules

@@ -5,7 +5,7 @@
 #include <map>
 
 namespace ckpt::rules {
-namespace {
+namespace map013 {
 
 /// The tensor of scales that FP8 weights have: by blocks where the config gives their size.
 quant::Member fp8_scales(const RuleInput& in) {
@@ -64,7 +64,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace map013
 
 extern const Rule kMAP013;
 const Rule kMAP013{
@@ -81,7 +81,7 @@ const Rule kMAP013{
     .good = ".qweight, .qzeros and .scales",
     .fix = "quantize the module again",
     .sources = "loaders NM009; formats 3.1, 5.2",
-    .run = run,
+    .run = map013::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map014 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.blueprint_error.empty() || !in.config->supported) return;
@@ -16,7 +16,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map014
 
 extern const Rule kMAP014;
 const Rule kMAP014{
@@ -31,7 +31,7 @@ const Rule kMAP014{
     .good = "counts that fit the stored tensors",
     .fix = "write the counts of the stored model",
     .sources = "hostile-inputs, section 2",
-    .run = run,
+    .run = map014::run,
 };
 
 }  // namespace ckpt::rules

@@ -7,7 +7,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map015 {
 
 /// How the first stored expert of the trunk, or of the draft head, is spelt.
 std::optional<arch::Spelling> spelling_of(const RuleInput& in, bool mtp) {
@@ -35,7 +35,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map015
 
 extern const Rule kMAP015;
 const Rule kMAP015{
@@ -50,7 +50,7 @@ const Rule kMAP015{
     .good = "121,728 tensors",
     .fix = "see the other findings",
     .sources = "card 002; architecture, section 6",
-    .run = run,
+    .run = map015::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map016 {
 
 bool wrong(quant::Member member, Dtype dtype) {
   switch (member) {
@@ -46,7 +46,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map016
 
 extern const Rule kMAP016;
 const Rule kMAP016{
@@ -61,7 +61,7 @@ const Rule kMAP016{
     .good = ".qweight of dtype I32",
     .fix = "store the words as I32",
     .sources = "formats 3.1, 5.2; loaders DT001",
-    .run = run,
+    .run = map016::run,
 };
 
 }  // namespace ckpt::rules

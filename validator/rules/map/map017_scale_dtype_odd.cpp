@@ -6,7 +6,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map017 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
@@ -37,7 +37,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map017
 
 extern const Rule kMAP017;
 const Rule kMAP017{
@@ -53,7 +53,7 @@ const Rule kMAP017{
     .good = "F16 scales throughout",
     .fix = "convert the scales to one type",
     .sources = "formats 3.1, 5.2; loaders DT002",
-    .run = run,
+    .run = map017::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,13 +1,13 @@
 #include "validator/rules/map/dtypes.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map018 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_plain_dtype(in, emit, Dtype::f16, "copy them from the base model in BF16");
 }
 
-}  // namespace
+}  // namespace map018
 
 extern const Rule kMAP018;
 const Rule kMAP018{
@@ -23,7 +23,7 @@ const Rule kMAP018{
     .good = "mlp.gate.weight in BF16",
     .fix = "copy the tensors from the base model",
     .sources = "auto-round exports (ran); cards 000, 002; loaders DT003, DT005",
-    .run = run,
+    .run = map018::run,
 };
 
 }  // namespace ckpt::rules

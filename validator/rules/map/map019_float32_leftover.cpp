@@ -1,13 +1,13 @@
 #include "validator/rules/map/dtypes.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map019 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_plain_dtype(in, emit, Dtype::f32, "store them in BF16");
 }
 
-}  // namespace
+}  // namespace map019
 
 extern const Rule kMAP019;
 const Rule kMAP019{
@@ -20,7 +20,7 @@ const Rule kMAP019{
     .good = "input_layernorm.weight in BF16",
     .fix = "store them in BF16",
     .sources = "auto-round exports on CPU (ran); loaders DT004, DT006",
-    .run = run,
+    .run = map019::run,
 };
 
 }  // namespace ckpt::rules

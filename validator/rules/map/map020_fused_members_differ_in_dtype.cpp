@@ -4,7 +4,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map020 {
 
 void run(const RuleInput& in, const Emit& emit) {
   const loaders::LoadPlan* plan = plan_of(in, loaders::Loader::vllm);
@@ -37,7 +37,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map020
 
 extern const Rule kMAP020;
 const Rule kMAP020{
@@ -54,7 +54,7 @@ const Rule kMAP020{
     .good = "both in BF16",
     .fix = "store the members in one dtype",
     .sources = "loaders 2.2, DT007",
-    .run = run,
+    .run = map020::run,
 };
 
 }  // namespace ckpt::rules

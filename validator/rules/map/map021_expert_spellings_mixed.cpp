@@ -4,7 +4,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map021 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
@@ -29,7 +29,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map021
 
 extern const Rule kMAP021;
 const Rule kMAP021{
@@ -45,7 +45,7 @@ const Rule kMAP021{
     .good = "one spelling",
     .fix = "split the stacked tensors",
     .sources = "loaders 2.7, 3.1, NM006",
-    .run = run,
+    .run = map021::run,
 };
 
 }  // namespace ckpt::rules

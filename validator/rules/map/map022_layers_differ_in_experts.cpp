@@ -5,7 +5,7 @@
 #include "validator/rules/map/layers.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map022 {
 
 void run(const RuleInput& in, const Emit& emit) {
   const std::map<int, std::uint64_t> odd = layers_with_other_counts(in);
@@ -28,7 +28,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map022
 
 extern const Rule kMAP022;
 const Rule kMAP022{
@@ -43,7 +43,7 @@ const Rule kMAP022{
     .good = "192 in every layer",
     .fix = "prune every layer to the same number",
     .sources = "architecture 8; loaders AR004",
-    .run = run,
+    .run = map022::run,
 };
 
 }  // namespace ckpt::rules

@@ -5,7 +5,7 @@
 #include "validator/rules/map/layers.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map023 {
 
 void run(const RuleInput& in, const Emit& emit) {
   const std::set<int> layers = layers_of_wrong_kind(in);
@@ -30,7 +30,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map023
 
 extern const Rule kMAP023;
 const Rule kMAP023{
@@ -45,7 +45,7 @@ const Rule kMAP023{
     .good = "self_attn tensors in layer 3",
     .fix = "write the `layer_types` of the stored layers",
     .sources = "architecture 1.2; loaders AR005",
-    .run = run,
+    .run = map023::run,
 };
 
 }  // namespace ckpt::rules

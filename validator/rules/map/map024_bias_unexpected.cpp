@@ -4,7 +4,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map024 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
@@ -28,7 +28,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map024
 
 extern const Rule kMAP024;
 const Rule kMAP024{
@@ -43,7 +43,7 @@ const Rule kMAP024{
     .good = "no bias",
     .fix = "remove the bias, or correct `attention_bias`",
     .sources = "loaders 2.7, NM010",
-    .run = run,
+    .run = map024::run,
 };
 
 }  // namespace ckpt::rules

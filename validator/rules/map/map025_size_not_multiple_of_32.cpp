@@ -1,7 +1,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map025 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
@@ -25,7 +25,7 @@ void run(const RuleInput& in, const Emit& emit) {
        .fix = "keep the modules at 16 bits"});
 }
 
-}  // namespace
+}  // namespace map025
 
 extern const Rule kMAP025;
 const Rule kMAP025{
@@ -41,7 +41,7 @@ const Rule kMAP025{
     .good = "in_proj_b in BF16",
     .fix = "keep the module at 16 bits",
     .sources = "formats 3.1; loaders 2.8, SH003",
-    .run = run,
+    .run = map025::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace map026 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr || !in.intent->predicted) return;
@@ -37,7 +37,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace map026
 
 extern const Rule kMAP026;
 const Rule kMAP026{
@@ -52,7 +52,7 @@ const Rule kMAP026{
     .good = "weight_packed [N, 384]",
     .fix = "pack the codes again with a current version",
     .sources = "formats 5.2 (ran); loaders SH010",
-    .run = run,
+    .run = map026::run,
 };
 
 }  // namespace ckpt::rules

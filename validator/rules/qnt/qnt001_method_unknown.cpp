@@ -7,7 +7,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt001 {
 
 /// The config of another revision, or of weights that were never exported.
 void nothing_packed(const RuleInput& in, const Emit& emit) {
@@ -66,7 +66,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt001
 
 extern const Rule kQNT001;
 const Rule kQNT001{
@@ -85,7 +85,7 @@ const Rule kQNT001{
     .good = "\"quant_method\": \"auto-round\"",
     .fix = "write the method's own spelling",
     .sources = "loaders, sections 2 to 4 and 7",
-    .run = run,
+    .run = qnt001::run,
 };
 
 }  // namespace ckpt::rules

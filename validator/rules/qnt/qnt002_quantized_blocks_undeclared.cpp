@@ -6,7 +6,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt002 {
 
 void run(const RuleInput& in, const Emit& emit) {
   const std::vector<std::uint32_t> vision = undeclared_vision(in);
@@ -27,7 +27,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt002
 
 extern const Rule kQNT002;
 const Rule kQNT002{
@@ -46,7 +46,7 @@ const Rule kQNT002{
     .good = "\"block_name_to_quantize\": \"model.language_model.layers\"",
     .fix = "add \"block_name_to_quantize\": \"model.language_model.layers\"",
     .sources = "card 002, erratum 2; loaders 2.3 and 3.1 (ran)",
-    .run = run,
+    .run = qnt002::run,
 };
 
 }  // namespace ckpt::rules

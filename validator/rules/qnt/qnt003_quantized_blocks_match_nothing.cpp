@@ -8,7 +8,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt003 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!quantized_by(in, config::QuantMethod::auto_round)) return;
@@ -34,7 +34,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace qnt003
 
 extern const Rule kQNT003;
 const Rule kQNT003{
@@ -56,7 +56,7 @@ const Rule kQNT003{
     .good = "\"block_name_to_quantize\": \"model.language_model.layers\"",
     .fix = "write the prefix the modules of this class have",
     .sources = "loaders 2.3, 3.1 (ran)",
-    .run = run,
+    .run = qnt003::run,
 };
 
 }  // namespace ckpt::rules

@@ -6,7 +6,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt004 {
 
 std::vector<std::uint32_t> meant(const RuleInput& in, const std::vector<DeadOverride>& dead) {
   std::vector<std::uint32_t> out;
@@ -55,7 +55,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt004
 
 extern const Rule kQNT004;
 const Rule kQNT004{
@@ -75,7 +75,7 @@ const Rule kQNT004{
     .good = "\"model.language_model.layers.0.mlp.shared_expert_gate\"",
     .fix = "rename the prefix of the keys",
     .sources = "card 002, erratum 3; loaders 2.3, 2.10, 4 (ran)",
-    .run = run,
+    .run = qnt004::run,
 };
 
 }  // namespace ckpt::rules

@@ -6,7 +6,7 @@
 #include <set>
 
 namespace ckpt::rules {
-namespace {
+namespace qnt005 {
 
 struct Exclusion {
   std::string fix;
@@ -95,7 +95,7 @@ void run(const RuleInput& in, const Emit& emit) {
   for (const auto& [cls, modules] : found) report(in, emit, cls, modules);
 }
 
-}  // namespace
+}  // namespace qnt005
 
 extern const Rule kQNT005;
 const Rule kQNT005{
@@ -112,7 +112,7 @@ const Rule kQNT005{
     .good = "\"model.language_model.layers.*.mlp.gate\": {\"bits\": 16}",
     .fix = "exclude the modules: {\"bits\": 16}",
     .sources = "card 002, erratum 4; loaders 2.6, 7 and QC033",
-    .run = run,
+    .run = qnt005::run,
 };
 
 }  // namespace ckpt::rules

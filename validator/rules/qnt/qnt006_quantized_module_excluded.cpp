@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 namespace ckpt::rules {
-namespace {
+namespace qnt006 {
 
 bool has_rule_of_its_own(arch::ModuleClass cls) {
   return cls == arch::ModuleClass::router || cls == arch::ModuleClass::shared_expert_gate ||
@@ -33,7 +33,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace qnt006
 
 extern const Rule kQNT006;
 const Rule kQNT006{
@@ -48,7 +48,7 @@ const Rule kQNT006{
     .good = "an entry that states the stored width",
     .fix = "remove the entry, or store the module unquantized",
     .sources = "loaders, section 1",
-    .run = run,
+    .run = qnt006::run,
 };
 
 }  // namespace ckpt::rules

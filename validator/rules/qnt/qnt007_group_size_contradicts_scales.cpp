@@ -4,7 +4,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt007 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_mismatch(
@@ -26,7 +26,7 @@ void run(const RuleInput& in, const Emit& emit) {
        .stored_value = [](const quant::Stored& s) { return s.group_size; }});
 }
 
-}  // namespace
+}  // namespace qnt007
 
 extern const Rule kQNT007;
 const Rule kQNT007{
@@ -44,7 +44,7 @@ const Rule kQNT007{
     .good = "config and shapes agree",
     .fix = "write the stored value into the config",
     .sources = "loaders, section 1; formats, section 7",
-    .run = run,
+    .run = qnt007::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt008 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_mismatch(in, emit,
@@ -19,7 +19,7 @@ void run(const RuleInput& in, const Emit& emit) {
                    .stored_value = [](const quant::Stored& s) { return std::int64_t{s.bits}; }});
 }
 
-}  // namespace
+}  // namespace qnt008
 
 extern const Rule kQNT008;
 const Rule kQNT008{
@@ -35,7 +35,7 @@ const Rule kQNT008{
     .good = "config and shapes agree",
     .fix = "write the stored value into the config",
     .sources = "loaders, section 1; formats, section 7",
-    .run = run,
+    .run = qnt008::run,
 };
 
 }  // namespace ckpt::rules

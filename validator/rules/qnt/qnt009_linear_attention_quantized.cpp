@@ -3,7 +3,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt009 {
 
 /// The decay and write gates of the recurrence, which auto-round leaves alone.
 bool is_gate(const std::string& name) {
@@ -42,7 +42,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt009
 
 extern const Rule kQNT009;
 const Rule kQNT009{
@@ -62,7 +62,7 @@ const Rule kQNT009{
     .good = "linear_attn.in_proj_qkv.weight",
     .fix = "keep them at 16 bits, or measure the cost with `ckpt-check kl`",
     .sources = "card 004; vllm #40252, #54252; golden pairs A and B; loaders QC030",
-    .run = run,
+    .run = qnt009::run,
 };
 
 }  // namespace ckpt::rules

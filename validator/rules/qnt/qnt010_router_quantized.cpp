@@ -1,14 +1,14 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt010 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_quantized_class(in, emit, arch::ModuleClass::router, true,
                          "copy `mlp.gate.weight` from the base model and exclude it");
 }
 
-}  // namespace
+}  // namespace qnt010
 
 extern const Rule kQNT010;
 const Rule kQNT010{
@@ -24,7 +24,7 @@ const Rule kQNT010{
     .good = "mlp.gate.weight in BF16",
     .fix = "copy `mlp.gate.weight` from the base model and exclude it",
     .sources = "auto-round #1776; loaders 2.6, 3.1 (ran)",
-    .run = run,
+    .run = qnt010::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,14 +1,14 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt011 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_quantized_class(in, emit, arch::ModuleClass::shared_expert_gate, true,
                          "copy it from the base model and exclude it");
 }
 
-}  // namespace
+}  // namespace qnt011
 
 extern const Rule kQNT011;
 const Rule kQNT011{
@@ -23,7 +23,7 @@ const Rule kQNT011{
     .good = "mlp.shared_expert_gate.weight",
     .fix = "copy it from the base model and exclude it",
     .sources = "card 001; loaders 2.6",
-    .run = run,
+    .run = qnt011::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,14 +1,14 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt012 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_quantized_class(in, emit, arch::ModuleClass::vision, true,
                          "copy the vision tensors from the base model and exclude them");
 }
 
-}  // namespace
+}  // namespace qnt012
 
 extern const Rule kQNT012;
 const Rule kQNT012{
@@ -24,7 +24,7 @@ const Rule kQNT012{
     .good = "model.visual.blocks.0.attn.proj.weight in BF16",
     .fix = "copy the vision tensors from the base model and exclude them",
     .sources = "card 002; loaders 2.8; architecture 2.4",
-    .run = run,
+    .run = qnt012::run,
 };
 
 }  // namespace ckpt::rules

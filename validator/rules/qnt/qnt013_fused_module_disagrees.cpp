@@ -1,14 +1,14 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt013 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_raises(in, emit, false,
                 "give all members of a fused module the same bits, group size and symmetry");
 }
 
-}  // namespace
+}  // namespace qnt013
 
 extern const Rule kQNT013;
 const Rule kQNT013{
@@ -23,7 +23,7 @@ const Rule kQNT013{
     .good = "all three at 8 bits",
     .fix = "give all members the same bits, group size and symmetry",
     .sources = "loaders 2.3, 2.5 (ran)",
-    .run = run,
+    .run = qnt013::run,
 };
 
 }  // namespace ckpt::rules

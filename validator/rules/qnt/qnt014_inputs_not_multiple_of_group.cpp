@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 namespace ckpt::rules {
-namespace {
+namespace qnt014 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr || !in.intent->predicted) return;
@@ -33,7 +33,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt014
 
 extern const Rule kQNT014;
 const Rule kQNT014{
@@ -48,7 +48,7 @@ const Rule kQNT014{
     .good = "48 inputs in groups of 16, or 64 inputs",
     .fix = "choose a group size that divides the inputs, or exclude the module",
     .sources = "loaders 2.8; formats 3.1",
-    .run = run,
+    .run = qnt014::run,
 };
 
 }  // namespace ckpt::rules

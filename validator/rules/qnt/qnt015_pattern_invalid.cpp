@@ -1,14 +1,14 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt015 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_patterns(in, emit, loaders::PatternProblem::invalid, "is no regular expression",
                   "correct the pattern");
 }
 
-}  // namespace
+}  // namespace qnt015
 
 extern const Rule kQNT015;
 const Rule kQNT015{
@@ -23,7 +23,7 @@ const Rule kQNT015{
     .good = "\".*o_proj\"",
     .fix = "correct the pattern",
     .sources = "loaders 2.3; hostile-inputs 4.7",
-    .run = run,
+    .run = qnt015::run,
 };
 
 }  // namespace ckpt::rules

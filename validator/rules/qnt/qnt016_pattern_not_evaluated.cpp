@@ -1,14 +1,14 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt016 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_patterns(in, emit, loaders::PatternProblem::not_evaluated, "cannot be evaluated here",
                   "write plain names instead");
 }
 
-}  // namespace
+}  // namespace qnt016
 
 extern const Rule kQNT016;
 const Rule kQNT016{
@@ -23,7 +23,7 @@ const Rule kQNT016{
     .good = "\".*o_proj\"",
     .fix = "write plain names instead",
     .sources = "loaders 2.3; hostile-inputs 4.7",
-    .run = run,
+    .run = qnt016::run,
 };
 
 }  // namespace ckpt::rules

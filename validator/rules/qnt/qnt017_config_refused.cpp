@@ -5,7 +5,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt017 {
 
 void run(const RuleInput& in, const Emit& emit) {
   for (const loaders::LoadPlan& plan : in.plans) {
@@ -27,7 +27,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace qnt017
 
 extern const Rule kQNT017;
 const Rule kQNT017{
@@ -43,7 +43,7 @@ const Rule kQNT017{
     .good = "\"packing_format\": \"auto_round:auto_gptq\"",
     .fix = "export again in a format the loader takes",
     .sources = "loaders 2.3, 2.5 (ran)",
-    .run = run,
+    .run = qnt017::run,
 };
 
 }  // namespace ckpt::rules

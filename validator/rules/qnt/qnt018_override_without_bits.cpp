@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 namespace ckpt::rules {
-namespace {
+namespace qnt018 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!quantized_by(in, config::QuantMethod::auto_round)) return;
@@ -30,7 +30,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt018
 
 extern const Rule kQNT018;
 const Rule kQNT018{
@@ -47,7 +47,7 @@ const Rule kQNT018{
     .good = "\"model.layers.3.self_attn.o_proj\": {\"bits\": 4, \"group_size\": 32}",
     .fix = "write `bits` into the entry",
     .sources = "loaders 2.3 (ran)",
-    .run = run,
+    .run = qnt018::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,13 +1,13 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt019 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_raises(in, emit, true, "choose a scheme that has a kernel, or serve with another loader");
 }
 
-}  // namespace
+}  // namespace qnt019
 
 extern const Rule kQNT019;
 const Rule kQNT019{
@@ -25,7 +25,7 @@ const Rule kQNT019{
     .good = "\"sym\": true, \"group_size\": 128",
     .fix = "choose a scheme that has a kernel, or serve with another loader",
     .sources = "loaders 2.3, 2.8 (ran)",
-    .run = run,
+    .run = qnt019::run,
 };
 
 }  // namespace ckpt::rules

@@ -8,7 +8,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt020 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
@@ -45,7 +45,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt020
 
 extern const Rule kQNT020;
 const Rule kQNT020{
@@ -61,7 +61,7 @@ const Rule kQNT020{
     .good = "the whole layer at 8 bits",
     .fix = "give all experts of a layer one scheme",
     .sources = "card 004; loaders 2.5, 2.7, 3.2 (ran)",
-    .run = run,
+    .run = qnt020::run,
 };
 
 }  // namespace ckpt::rules

@@ -5,7 +5,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt021 {
 
 std::string trimmed(std::string_view text) {
   while (text.starts_with(' ')) text.remove_prefix(1);
@@ -49,7 +49,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace qnt021
 
 extern const Rule kQNT021;
 const Rule kQNT021{
@@ -68,7 +68,7 @@ const Rule kQNT021{
     .good = "\"block_name_to_quantize\": \"model.layers.0,model.layers.1\"",
     .fix = "remove the spaces and empty items",
     .sources = "loaders 2.3 (ran), QC005",
-    .run = run,
+    .run = qnt021::run,
 };
 
 }  // namespace ckpt::rules

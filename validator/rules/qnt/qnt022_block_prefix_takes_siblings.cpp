@@ -8,7 +8,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt022 {
 
 bool ends_in_digit(const std::string& text) {
   return !text.empty() && text.back() >= '0' && text.back() <= '9';
@@ -90,7 +90,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace qnt022
 
 extern const Rule kQNT022;
 const Rule kQNT022{
@@ -109,7 +109,7 @@ const Rule kQNT022{
     .good = "\"block_name_to_quantize\": \"model.layers\"",
     .fix = "list the blocks, or name their common parent",
     .sources = "loaders 2.3, QC006",
-    .run = run,
+    .run = qnt022::run,
 };
 
 }  // namespace ckpt::rules

@@ -5,7 +5,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt023 {
 
 constexpr std::size_t kMostCompared = 500;
 
@@ -85,7 +85,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt023
 
 extern const Rule kQNT023;
 const Rule kQNT023{
@@ -103,7 +103,7 @@ const Rule kQNT023{
     .good = "\".*layers\\.0\\.linear_attn\\.out_proj\": {\"bits\": 16}, or the exact name",
     .fix = "write exact names, or begin the pattern with .*",
     .sources = "loaders 2.3, 2.10, 3.1, 4 (ran), QC009",
-    .run = run,
+    .run = qnt023::run,
 };
 
 }  // namespace ckpt::rules

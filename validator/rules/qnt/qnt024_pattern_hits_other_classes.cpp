@@ -4,7 +4,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt024 {
 
 /// Patterns of the config that exclude or retype modules, with their places.
 struct Patterns {
@@ -71,7 +71,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt024
 
 extern const Rule kQNT024;
 const Rule kQNT024{
@@ -87,7 +87,7 @@ const Rule kQNT024{
     .good = "\".*mlp\\.gate$\": {\"bits\": 16}",
     .fix = "end the pattern where the name ends",
     .sources = "loaders 2.3 (ran), QC011",
-    .run = run,
+    .run = qnt024::run,
 };
 
 }  // namespace ckpt::rules

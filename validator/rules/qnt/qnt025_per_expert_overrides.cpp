@@ -6,7 +6,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt025 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!quantized_by(in, config::QuantMethod::auto_round)) return;
@@ -41,7 +41,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt025
 
 extern const Rule kQNT025;
 const Rule kQNT025{
@@ -57,7 +57,7 @@ const Rule kQNT025{
     .good = "one scheme for all experts of the model",
     .fix = "remove the entries, or quantize the experts by the global scheme",
     .sources = "loaders 2.3, 4 (ran), QC014",
-    .run = run,
+    .run = qnt025::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt026 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!quantized_by(in, config::QuantMethod::compressed_tensors)) return;
@@ -38,7 +38,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt026
 
 extern const Rule kQNT026;
 const Rule kQNT026{
@@ -54,7 +54,7 @@ const Rule kQNT026{
     .good = "targets that do not overlap",
     .fix = "make the targets disjoint",
     .sources = "loaders 2.5 (ran), QC019; formats 5.1",
-    .run = run,
+    .run = qnt026::run,
 };
 
 }  // namespace ckpt::rules

@@ -5,7 +5,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt027 {
 
 constexpr std::size_t kMostModules = 500;
 constexpr std::size_t kMostPlaces = 20;
@@ -106,7 +106,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt027
 
 extern const Rule kQNT027;
 const Rule kQNT027{
@@ -127,7 +127,7 @@ const Rule kQNT027{
     .good = "\"re:.*experts.*\"",
     .fix = "begin the pattern with .*",
     .sources = "loaders 2.5 (ran), QC020",
-    .run = run,
+    .run = qnt027::run,
 };
 
 }  // namespace ckpt::rules

@@ -6,7 +6,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt028 {
 
 struct Fused {
   std::string_view name;
@@ -65,7 +65,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace qnt028
 
 extern const Rule kQNT028;
 const Rule kQNT028{
@@ -83,7 +83,7 @@ const Rule kQNT028{
     .good = "\"re:.*linear_attn[.]in_proj_(qkv|z)\"",
     .fix = "name the members",
     .sources = "card 004; loaders 2.3, 2.5 (ran), QC021",
-    .run = run,
+    .run = qnt028::run,
 };
 
 }  // namespace ckpt::rules

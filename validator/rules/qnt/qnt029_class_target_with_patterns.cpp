@@ -6,7 +6,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt029 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!quantized_by(in, config::QuantMethod::compressed_tensors)) return;
@@ -41,7 +41,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt029
 
 extern const Rule kQNT029;
 const Rule kQNT029{
@@ -58,7 +58,7 @@ const Rule kQNT029{
     .good = "patterns only",
     .fix = "replace the class target by patterns",
     .sources = "loaders 4 (ran), section 5, QC022",
-    .run = run,
+    .run = qnt029::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt030 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!quantized_by(in, config::QuantMethod::compressed_tensors) || !in.intent->predicted) return;
@@ -32,7 +32,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt030
 
 extern const Rule kQNT030;
 const Rule kQNT030{
@@ -47,7 +47,7 @@ const Rule kQNT030{
     .good = "\"symmetric\": true",
     .fix = "quantize the experts symmetrically",
     .sources = "loaders 3.2 (ran), section 5, QC023",
-    .run = run,
+    .run = qnt030::run,
 };
 
 }  // namespace ckpt::rules

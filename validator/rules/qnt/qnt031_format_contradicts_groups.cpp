@@ -4,7 +4,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt031 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.config->quant || in.config->quant->method != config::QuantMethod::compressed_tensors)
@@ -40,7 +40,7 @@ void run(const RuleInput& in, const Emit& emit) {
          "kv_cache_scheme", kv, "write null, or an 8-bit float scheme");
 }
 
-}  // namespace
+}  // namespace qnt031
 
 extern const Rule kQNT031;
 const Rule kQNT031{
@@ -58,7 +58,7 @@ const Rule kQNT031{
     .good = "\"format\": \"pack-quantized\" in both places",
     .fix = "write the format of the groups",
     .sources = "formats 5.1; loaders 2.5, QC024",
-    .run = run,
+    .run = qnt031::run,
 };
 
 }  // namespace ckpt::rules

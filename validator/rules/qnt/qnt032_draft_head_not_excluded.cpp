@@ -8,7 +8,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt032 {
 
 std::vector<std::string> regexes(const std::vector<config::Pattern>& patterns) {
   std::vector<std::string> out;
@@ -56,7 +56,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt032
 
 extern const Rule kQNT032;
 const Rule kQNT032{
@@ -73,7 +73,7 @@ const Rule kQNT032{
     .good = "\"re:.*mtp.*\" in `ignore`",
     .fix = "exclude mtp.*",
     .sources = "vllm #41994; loaders 2.3, QC025",
-    .run = run,
+    .run = qnt032::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,13 +1,13 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt033 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_quantized_class(in, emit, arch::ModuleClass::head, true, "keep the head at 16 bits");
 }
 
-}  // namespace
+}  // namespace qnt033
 
 extern const Rule kQNT033;
 const Rule kQNT033{
@@ -22,7 +22,7 @@ const Rule kQNT033{
     .good = "lm_head.weight in BF16",
     .fix = "keep the head at 16 bits",
     .sources = "vllm #22959, #49137; loaders QC026",
-    .run = run,
+    .run = qnt033::run,
 };
 
 }  // namespace ckpt::rules

@@ -7,7 +7,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt034 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
@@ -41,7 +41,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace qnt034
 
 extern const Rule kQNT034;
 const Rule kQNT034{
@@ -56,7 +56,7 @@ const Rule kQNT034{
     .good = "the same width throughout, or wider at the ends",
     .fix = "quantize the first and last layers no lower than the rest, or measure with `kl`",
     .sources = "card 004; loaders QC031",
-    .run = run,
+    .run = qnt034::run,
 };
 
 }  // namespace ckpt::rules

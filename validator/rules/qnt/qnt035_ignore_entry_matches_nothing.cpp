@@ -7,7 +7,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt035 {
 
 constexpr std::size_t kMostEdits = 200;  // each looks at every module
 
@@ -64,7 +64,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt035
 
 extern const Rule kQNT035;
 const Rule kQNT035{
@@ -81,7 +81,7 @@ const Rule kQNT035{
     .good = "\"re:.*visual.*\", or the full names",
     .fix = "write full module names, or a pattern",
     .sources = "loaders 2.5 (ran), QC007, QC020",
-    .run = run,
+    .run = qnt035::run,
 };
 
 }  // namespace ckpt::rules

@@ -5,7 +5,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt036 {
 
 /// The layout that the config names, when it is one of the two that hold `qweight`.
 std::optional<quant::Format> named(const config::QuantConfig& q) {
@@ -59,7 +59,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace qnt036
 
 extern const Rule kQNT036;
 const Rule kQNT036{
@@ -77,7 +77,7 @@ const Rule kQNT036{
     .good = "\"packing_format\": \"auto_round:auto_gptq\" with qweight [K/8, N]",
     .fix = "name the layout that is stored",
     .sources = "formats 3.1, 4; loaders, section 1",
-    .run = run,
+    .run = qnt036::run,
 };
 
 }  // namespace ckpt::rules

@@ -7,7 +7,7 @@
 #include "validator/rules/shared_runs.h"
 
 namespace ckpt::rules {
-namespace {
+namespace qnt037 {
 
 std::string words(const Precision& p) {
   if (p.bits >= 16) return "16 bits";
@@ -67,7 +67,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace qnt037
 
 extern const Rule kQNT037;
 const Rule kQNT037{
@@ -83,7 +83,7 @@ const Rule kQNT037{
     .good = "what is stored is what the recipe says",
     .fix = "quantize these modules as the recipe says, or correct the recipe",
     .sources = "card 004, the section on mixed precision",
-    .run = run,
+    .run = qnt037::run,
 };
 
 }  // namespace ckpt::rules

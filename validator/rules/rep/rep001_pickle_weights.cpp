@@ -8,7 +8,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace rep001 {
 
 void run(const RuleInput& in, const Emit& emit) {
   Draft draft;
@@ -30,7 +30,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace rep001
 
 extern const Rule kREP001;
 const Rule kREP001{
@@ -47,7 +47,7 @@ const Rule kREP001{
     .good = "safetensors only",
     .fix = "remove the file, or convert it to safetensors",
     .sources = "hostile-inputs 4.10",
-    .run = run,
+    .run = rep001::run,
 };
 
 }  // namespace ckpt::rules

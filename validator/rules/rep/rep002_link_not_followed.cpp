@@ -5,7 +5,7 @@
 #include "validator/base/text.h"
 
 namespace ckpt::rules {
-namespace {
+namespace rep002 {
 
 void run(const RuleInput& in, const Emit& emit) {
   for (const repo::Entry& e : in.repo->entries()) {
@@ -25,7 +25,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace rep002
 
 extern const Rule kREP002;
 const Rule kREP002{
@@ -43,7 +43,7 @@ const Rule kREP002{
     .good = "a regular file",
     .fix = "put the file itself into the repo",
     .sources = "hostile-inputs 4.9",
-    .run = run,
+    .run = rep002::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace rep003 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.config->supported) return;
@@ -34,7 +34,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace rep003
 
 extern const Rule kREP003;
 const Rule kREP003{
@@ -52,7 +52,7 @@ const Rule kREP003{
     .good = "no auto_map, no modeling_*.py",
     .fix = "remove `auto_map` and the code",
     .sources = "cards 000 to 003 (`--trust-remote-code`); loaders CFG015, section 6",
-    .run = run,
+    .run = rep003::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf001 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::truncated,
@@ -12,7 +12,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace stf001
 
 extern const Rule kSTF001;
 const Rule kSTF001{
@@ -29,7 +29,7 @@ const Rule kSTF001{
     .good = "a file that ends where its last tensor ends",
     .fix = "fetch or upload the file again",
     .sources = "safetensors 0.8.0, src/tensor.rs; file layout in its README",
-    .run = run,
+    .run = stf001::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf002 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::not_safetensors,
@@ -12,7 +12,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace stf002
 
 extern const Rule kSTF002;
 const Rule kSTF002{
@@ -29,7 +29,7 @@ const Rule kSTF002{
     .good = "the weights themselves",
     .fix = "put the real file in its place (for an LFS pointer: git lfs pull)",
     .sources = "safetensors 0.8.0, src/tensor.rs; file layout in its README",
-    .run = run,
+    .run = stf002::run,
 };
 
 }  // namespace ckpt::rules

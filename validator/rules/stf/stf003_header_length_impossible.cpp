@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf003 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::header_length,
@@ -12,7 +12,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace stf003
 
 extern const Rule kSTF003;
 const Rule kSTF003{
@@ -27,7 +27,7 @@ const Rule kSTF003{
     .good = "8 + header length at most the file's length",
     .fix = "save or fetch the file again",
     .sources = "safetensors 0.8.0, src/tensor.rs; file layout in its README",
-    .run = run,
+    .run = stf003::run,
 };
 
 }  // namespace ckpt::rules

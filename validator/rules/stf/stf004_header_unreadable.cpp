@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf004 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::header_text,
@@ -12,7 +12,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace stf004
 
 extern const Rule kSTF004;
 const Rule kSTF004{
@@ -29,7 +29,7 @@ const Rule kSTF004{
     .good = "a header padded with spaces",
     .fix = "save the shard again with the safetensors library",
     .sources = "safetensors 0.8.0, src/tensor.rs; file layout in its README",
-    .run = run,
+    .run = stf004::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf005 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(
@@ -13,7 +13,7 @@ void run(const RuleInput& in, const Emit& emit) {
       });
 }
 
-}  // namespace
+}  // namespace stf005
 
 extern const Rule kSTF005;
 const Rule kSTF005{
@@ -28,7 +28,7 @@ const Rule kSTF005{
     .good = "each name once",
     .fix = "write the file again with each tensor once",
     .sources = "safetensors 0.8.0, src/tensor.rs; file layout in its README; hostile-inputs 4.2",
-    .run = run,
+    .run = stf005::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf006 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::hole, [](const container::Defect&, Draft& draft) {
@@ -11,7 +11,7 @@ void run(const RuleInput& in, const Emit& emit) {
   });
 }
 
-}  // namespace
+}  // namespace stf006
 
 extern const Rule kSTF006;
 const Rule kSTF006{
@@ -26,7 +26,7 @@ const Rule kSTF006{
     .good = "b begins where a ends",
     .fix = "write the file again with the safetensors library",
     .sources = "safetensors 0.8.0, src/tensor.rs; file layout in its README",
-    .run = run,
+    .run = stf006::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf007 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::overlap,
@@ -12,7 +12,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace stf007
 
 extern const Rule kSTF007;
 const Rule kSTF007{
@@ -27,7 +27,7 @@ const Rule kSTF007{
     .good = "b is [128, 256]",
     .fix = "write the file again with the safetensors library",
     .sources = "safetensors 0.8.0, src/tensor.rs; file layout in its README",
-    .run = run,
+    .run = stf007::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf008 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::size_mismatch,
@@ -12,7 +12,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace stf008
 
 extern const Rule kSTF008;
 const Rule kSTF008{
@@ -29,7 +29,7 @@ const Rule kSTF008{
     .good = "shape [64, 2048] of I32 with 524,288 bytes",
     .fix = "write the file again with the safetensors library",
     .sources = "safetensors 0.8.0, src/tensor.rs; file layout in its README",
-    .run = run,
+    .run = stf008::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf009 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::unknown_dtype,
@@ -12,7 +12,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace stf009
 
 extern const Rule kSTF009;
 const Rule kSTF009{
@@ -25,7 +25,7 @@ const Rule kSTF009{
     .good = "\"dtype\": \"BF16\"",
     .fix = "write the file again with the safetensors library",
     .sources = "safetensors 0.8.0, src/tensor.rs; file layout in its README",
-    .run = run,
+    .run = stf009::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf010 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::entry, [](const container::Defect&, Draft& draft) {
@@ -11,7 +11,7 @@ void run(const RuleInput& in, const Emit& emit) {
   });
 }
 
-}  // namespace
+}  // namespace stf010
 
 extern const Rule kSTF010;
 const Rule kSTF010{
@@ -26,7 +26,7 @@ const Rule kSTF010{
     .good = "\"shape\": [16, 4]",
     .fix = "write the file again with the safetensors library",
     .sources = "safetensors 0.8.0, src/tensor.rs; file layout in its README",
-    .run = run,
+    .run = stf010::run,
 };
 
 }  // namespace ckpt::rules

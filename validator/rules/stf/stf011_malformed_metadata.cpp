@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf011 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::metadata,
@@ -12,7 +12,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace stf011
 
 extern const Rule kSTF011;
 const Rule kSTF011{
@@ -25,7 +25,7 @@ const Rule kSTF011{
     .good = "\"__metadata__\": {\"step\": \"3\"}",
     .fix = "write the metadata values as strings",
     .sources = "safetensors 0.8.0, src/tensor.rs; file layout in its README",
-    .run = run,
+    .run = stf011::run,
 };
 
 }  // namespace ckpt::rules

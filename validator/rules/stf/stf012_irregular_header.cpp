@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf012 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::irregular,
@@ -11,7 +11,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace stf012
 
 extern const Rule kSTF012;
 const Rule kSTF012{
@@ -26,7 +26,7 @@ const Rule kSTF012{
     .good = "the header begins with {",
     .fix = "write the file again with the safetensors library",
     .sources = "safetensors 0.8.0, src/tensor.rs; file layout in its README",
-    .run = run,
+    .run = stf012::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf013 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::name_odd,
@@ -11,7 +11,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace stf013
 
 extern const Rule kSTF013;
 const Rule kSTF013{
@@ -26,7 +26,7 @@ const Rule kSTF013{
     .good = "model.norm.weight",
     .fix = "rename the tensor",
     .sources = "hostile-inputs 4.4",
-    .run = run,
+    .run = stf013::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf014 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::header_large,
@@ -11,7 +11,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace stf014
 
 extern const Rule kSTF014;
 const Rule kSTF014{
@@ -26,7 +26,7 @@ const Rule kSTF014{
     .good = "several shards of some 5 GB",
     .fix = "write several shards",
     .sources = "huggingface_hub 1.33, constants.py",
-    .run = run,
+    .run = stf014::run,
 };
 
 }  // namespace ckpt::rules

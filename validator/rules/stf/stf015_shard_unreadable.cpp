@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf015 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(in, emit, container::DefectKind::unreadable,
@@ -12,7 +12,7 @@ void run(const RuleInput& in, const Emit& emit) {
                });
 }
 
-}  // namespace
+}  // namespace stf015
 
 extern const Rule kSTF015;
 const Rule kSTF015{
@@ -27,7 +27,7 @@ const Rule kSTF015{
     .good = "a regular file",
     .fix = "put the file itself into the repo",
     .sources = "hostile-inputs 4.9",
-    .run = run,
+    .run = stf015::run,
 };
 
 }  // namespace ckpt::rules

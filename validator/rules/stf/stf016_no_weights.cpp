@@ -1,7 +1,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf016 {
 
 void run(const RuleInput& in, const Emit& emit) {
   emit_defects(
@@ -11,7 +11,7 @@ void run(const RuleInput& in, const Emit& emit) {
       });
 }
 
-}  // namespace
+}  // namespace stf016
 
 extern const Rule kSTF016;
 const Rule kSTF016{
@@ -24,7 +24,7 @@ const Rule kSTF016{
     .good = "model.safetensors, or shards with an index",
     .fix = "add the weights as safetensors files",
     .sources = "loaders, section 6",
-    .run = run,
+    .run = stf016::run,
 };
 
 }  // namespace ckpt::rules

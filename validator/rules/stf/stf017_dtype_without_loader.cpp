@@ -4,7 +4,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace stf017 {
 
 void run(const RuleInput& in, const Emit& emit) {
   Draft draft;
@@ -26,7 +26,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace stf017
 
 extern const Rule kSTF017;
 const Rule kSTF017{
@@ -41,7 +41,7 @@ const Rule kSTF017{
     .good = "\"dtype\": \"U8\" with half the columns",
     .fix = "store the codes as U8",
     .sources = "formats 1.2; loaders ST009",
-    .run = run,
+    .run = stf017::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 namespace ckpt::rules {
-namespace {
+namespace tok001 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.repo->single_file().empty()) return;
@@ -34,7 +34,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace tok001
 
 extern const Rule kTOK001;
 const Rule kTOK001{
@@ -48,7 +48,7 @@ const Rule kTOK001{
     .good = "tokenizer.json of the base model",
     .fix = "copy the tokenizer files from the base model",
     .sources = "loaders, section 6",
-    .run = run,
+    .run = tok001::run,
 };
 
 }  // namespace ckpt::rules

@@ -2,7 +2,7 @@
 #include "validator/rules/places.h"
 
 namespace ckpt::rules {
-namespace {
+namespace tok002 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.repo->single_file().empty() || !in.config->vision) return;
@@ -22,7 +22,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace tok002
 
 extern const Rule kTOK002;
 const Rule kTOK002{
@@ -38,7 +38,7 @@ const Rule kTOK002{
     .good = "the file of the base model",
     .fix = "copy preprocessor_config.json from the base model",
     .sources = "loaders, section 6, TK003",
-    .run = run,
+    .run = tok002::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 namespace ckpt::rules {
-namespace {
+namespace tok003 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.tokenizer_config.document) return;
@@ -22,7 +22,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace tok003
 
 extern const Rule kTOK003;
 const Rule kTOK003{
@@ -39,7 +39,7 @@ const Rule kTOK003{
     .good = "\"tokenizer_class\": \"Qwen2TokenizerFast\"",
     .fix = "write \"Qwen2TokenizerFast\"",
     .sources = "card 002, erratum 1; loaders, section 6",
-    .run = run,
+    .run = tok003::run,
 };
 
 }  // namespace ckpt::rules

@@ -2,7 +2,7 @@
 #include "validator/rules/edits.h"
 
 namespace ckpt::rules {
-namespace {
+namespace tok004 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.repo->single_file().empty() || !in.config->vision) return;
@@ -18,7 +18,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace tok004
 
 extern const Rule kTOK004;
 const Rule kTOK004{
@@ -36,7 +36,7 @@ const Rule kTOK004{
     .good = "preprocessor_config.json and video_preprocessor_config.json",
     .fix = "copy video_preprocessor_config.json from the base model",
     .sources = "loaders, section 6, TK004",
-    .run = run,
+    .run = tok004::run,
 };
 
 }  // namespace ckpt::rules

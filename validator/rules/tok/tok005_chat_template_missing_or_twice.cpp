@@ -2,7 +2,7 @@
 #include "validator/rules/edits.h"
 
 namespace ckpt::rules {
-namespace {
+namespace tok005 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.repo->single_file().empty() || !in.tokenizer_config.document) return;
@@ -24,7 +24,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace tok005
 
 extern const Rule kTOK005;
 const Rule kTOK005{
@@ -43,7 +43,7 @@ const Rule kTOK005{
     .good = "chat_template.jinja of the base model",
     .fix = "copy chat_template.jinja from the base model",
     .sources = "loaders, section 6, TK005",
-    .run = run,
+    .run = tok005::run,
 };
 
 }  // namespace ckpt::rules

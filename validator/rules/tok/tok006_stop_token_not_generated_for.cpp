@@ -8,7 +8,7 @@
 #include "validator/rules/edits.h"
 
 namespace ckpt::rules {
-namespace {
+namespace tok006 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.repo->single_file().empty() || !in.tokenizer_config.document) return;
@@ -54,7 +54,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace tok006
 
 extern const Rule kTOK006;
 const Rule kTOK006{
@@ -73,7 +73,7 @@ const Rule kTOK006{
     .good = "\"eos_token_id\": [248046, 248044]",
     .fix = "list the id of the tokenizer's eos_token",
     .sources = "loaders, section 6, TK006",
-    .run = run,
+    .run = tok006::run,
 };
 
 }  // namespace ckpt::rules

@@ -3,7 +3,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace tok007 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.config->supported) return;
@@ -53,7 +53,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace tok007
 
 extern const Rule kTOK007;
 const Rule kTOK007{
@@ -70,7 +70,7 @@ const Rule kTOK007{
     .good = "ids 0 to vocab_size - 1",
     .fix = "take tokenizer and config from the same base model",
     .sources = "architecture 2; loaders CFG013, TK007",
-    .run = run,
+    .run = tok007::run,
 };
 
 }  // namespace ckpt::rules

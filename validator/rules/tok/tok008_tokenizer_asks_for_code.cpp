@@ -5,7 +5,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace tok008 {
 
 struct Named {
   const char* name;
@@ -31,7 +31,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace tok008
 
 extern const Rule kTOK008;
 const Rule kTOK008{
@@ -48,7 +48,7 @@ const Rule kTOK008{
     .good = "no auto_map",
     .fix = "remove `auto_map`, use the tokenizer class of the base model",
     .sources = "loaders TK008",
-    .run = run,
+    .run = tok008::run,
 };
 
 }  // namespace ckpt::rules

@@ -3,7 +3,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace tok009 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (!in.generation_config.document) return;
@@ -22,7 +22,7 @@ void run(const RuleInput& in, const Emit& emit) {
   }
 }
 
-}  // namespace
+}  // namespace tok009
 
 extern const Rule kTOK009;
 const Rule kTOK009{
@@ -39,7 +39,7 @@ const Rule kTOK009{
     .good = "\"do_sample\": true with \"temperature\": 0.6",
     .fix = "write \"do_sample\": true, or remove the values",
     .sources = "loaders TK009",
-    .run = run,
+    .run = tok009::run,
 };
 
 }  // namespace ckpt::rules

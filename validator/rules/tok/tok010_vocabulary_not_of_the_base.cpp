@@ -4,7 +4,7 @@
 #include "validator/rules/documents.h"
 
 namespace ckpt::rules {
-namespace {
+namespace tok010 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.base->vocabulary_differs == 0) return;
@@ -20,7 +20,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace tok010
 
 extern const Rule kTOK010;
 const Rule kTOK010{
@@ -36,7 +36,7 @@ const Rule kTOK010{
     .good = "the base's tokenizer.json",
     .fix = "copy tokenizer.json from the base",
     .sources = "loaders TK002",
-    .run = run,
+    .run = tok010::run,
 };
 
 }  // namespace ckpt::rules

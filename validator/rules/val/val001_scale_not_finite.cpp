@@ -1,13 +1,13 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val001 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_not_finite(in, emit, /*scales=*/true, "quantize the module again");
 }
 
-}  // namespace
+}  // namespace val001
 
 extern const Rule kVAL001;
 const Rule kVAL001{
@@ -23,7 +23,7 @@ const Rule kVAL001{
     .good = "finite scales",
     .fix = "quantize the module again",
     .sources = "loaders NUM001, 3.1 (ran)",
-    .run = run,
+    .run = val001::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,13 +1,13 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val002 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_not_finite(in, emit, /*scales=*/false, "copy the tensor from the base model");
 }
 
-}  // namespace
+}  // namespace val002
 
 extern const Rule kVAL002;
 const Rule kVAL002{
@@ -23,7 +23,7 @@ const Rule kVAL002{
     .good = "finite values",
     .fix = "copy the tensor from the base model",
     .sources = "loaders NUM002",
-    .run = run,
+    .run = val002::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val003 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_facts(
@@ -19,7 +19,7 @@ void run(const RuleInput& in, const Emit& emit) {
        .fix = "quantize the module again"});
 }
 
-}  // namespace
+}  // namespace val003
 
 extern const Rule kVAL003;
 const Rule kVAL003{
@@ -36,7 +36,7 @@ const Rule kVAL003{
     .good = "scales of at least 1e-5 in magnitude",
     .fix = "quantize the module again",
     .sources = "loaders NUM003, 3.1 (ran); formats 3.4",
-    .run = run,
+    .run = val003::run,
 };
 
 }  // namespace ckpt::rules

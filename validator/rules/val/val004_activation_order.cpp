@@ -1,7 +1,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val004 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_facts(in, emit,
@@ -14,7 +14,7 @@ void run(const RuleInput& in, const Emit& emit) {
                 .fix = "quantize again without activation order"});
 }
 
-}  // namespace
+}  // namespace val004
 
 extern const Rule kVAL004;
 const Rule kVAL004{
@@ -30,7 +30,7 @@ const Rule kVAL004{
     .good = "no g_idx, or the trivial one",
     .fix = "quantize again without activation order",
     .sources = "formats 3.5; loaders QC017, SH006",
-    .run = run,
+    .run = val004::run,
 };
 
 }  // namespace ckpt::rules

@@ -1,7 +1,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val005 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_facts(
@@ -14,7 +14,7 @@ void run(const RuleInput& in, const Emit& emit) {
        .fix = "quantize the module again"});
 }
 
-}  // namespace
+}  // namespace val005
 
 extern const Rule kVAL005;
 const Rule kVAL005{
@@ -28,7 +28,7 @@ const Rule kVAL005{
     .good = "0 to groups - 1",
     .fix = "quantize the module again",
     .sources = "formats 3.5; hostile-inputs 4.11",
-    .run = run,
+    .run = val005::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val006 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
@@ -34,7 +34,7 @@ void run(const RuleInput& in, const Emit& emit) {
                 .fix = "write the shape of the module into `weight_shape`"});
 }
 
-}  // namespace
+}  // namespace val006
 
 extern const Rule kVAL006;
 const Rule kVAL006{
@@ -50,7 +50,7 @@ const Rule kVAL006{
     .good = "weight_shape [32, 32]",
     .fix = "write the shape of the module",
     .sources = "formats 5.2; loaders SH005",
-    .run = run,
+    .run = val006::run,
 };
 
 }  // namespace ckpt::rules

@@ -7,7 +7,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val007 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr || !in.config->quant) return;
@@ -43,7 +43,7 @@ void run(const RuleInput& in, const Emit& emit) {
        .fix = "rewrite `qzeros` in the declared convention, or declare the one they are in"});
 }
 
-}  // namespace
+}  // namespace val007
 
 extern const Rule kVAL007;
 const Rule kVAL007{
@@ -62,7 +62,7 @@ const Rule kVAL007{
     .good = "qzeros 0x77777777",
     .fix = "rewrite the zeros in the declared convention",
     .sources = "formats 3.3 (ran); golden loads; loaders SH008",
-    .run = run,
+    .run = val007::run,
 };
 
 }  // namespace ckpt::rules

@@ -7,7 +7,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val008 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr || !in.config->quant) return;
@@ -31,7 +31,7 @@ void run(const RuleInput& in, const Emit& emit) {
        .fix = "export again in a v2 format, or repair the borrow"});
 }
 
-}  // namespace
+}  // namespace val008
 
 extern const Rule kVAL008;
 const Rule kVAL008{
@@ -48,7 +48,7 @@ const Rule kVAL008{
     .good = "stored zeros 0 to 14, or a v2 file",
     .fix = "export again as v2 (`auto_round`, `gptq_v2`)",
     .sources = "formats 3.3 (ran); loaders SH009",
-    .run = run,
+    .run = val008::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val009 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_facts(
@@ -22,7 +22,7 @@ void run(const RuleInput& in, const Emit& emit) {
        .fix = "compare the module with the base model; quantize it again"});
 }
 
-}  // namespace
+}  // namespace val009
 
 extern const Rule kVAL009;
 const Rule kVAL009{
@@ -41,7 +41,7 @@ const Rule kVAL009{
     .good = "scales of 1e-4 to 1e-1",
     .fix = "look at the weights of the base; quantize again with larger scales' dtype",
     .sources = "formats 3.4; loaders NUM004",
-    .run = run,
+    .run = val009::run,
 };
 
 }  // namespace ckpt::rules

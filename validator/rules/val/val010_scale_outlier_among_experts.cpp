@@ -4,7 +4,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val010 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
@@ -38,7 +38,7 @@ void run(const RuleInput& in, const Emit& emit) {
                 .fix = "compare the expert with the base model; quantize it again"});
 }
 
-}  // namespace
+}  // namespace val010
 
 extern const Rule kVAL010;
 const Rule kVAL010{
@@ -57,7 +57,7 @@ const Rule kVAL010{
     .good = "mean magnitudes within a factor of 3",
     .fix = "quantize the expert again, or compare it with the base model",
     .sources = "loaders NUM005",
-    .run = run,
+    .run = val010::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val011 {
 
 /// auto-round also writes GPTQ, AWQ and compressed-tensors files, and says so in the config.
 bool written_by_auto_round(const config::QuantConfig& q) {
@@ -26,7 +26,7 @@ void run(const RuleInput& in, const Emit& emit) {
                 .fix = "quantize the module again"});
 }
 
-}  // namespace
+}  // namespace val011
 
 extern const Rule kVAL011;
 const Rule kVAL011{
@@ -43,7 +43,7 @@ const Rule kVAL011{
     .good = "negative scales in an AutoRound file",
     .fix = "quantize the module again",
     .sources = "formats 3.4 (ran); loaders NUM006",
-    .run = run,
+    .run = val011::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val012 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_facts(in, emit,
@@ -19,7 +19,7 @@ void run(const RuleInput& in, const Emit& emit) {
                 .fix = "quantize the module again"});
 }
 
-}  // namespace
+}  // namespace val012
 
 extern const Rule kVAL012;
 const Rule kVAL012{
@@ -36,7 +36,7 @@ const Rule kVAL012{
     .good = "an entropy of 3 bits or more at 4 bits",
     .fix = "quantize the module again",
     .sources = "loaders NUM007",
-    .run = run,
+    .run = val012::run,
 };
 
 }  // namespace ckpt::rules

@@ -7,7 +7,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val013 {
 
 /// Hash of the content of one expert projection, or 0 when it was not read.
 std::uint64_t content_of(const RuleInput& in, std::uint32_t module) {
@@ -60,7 +60,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace val013
 
 extern const Rule kVAL013;
 const Rule kVAL013{
@@ -76,7 +76,7 @@ const Rule kVAL013{
     .good = "all experts differ",
     .fix = "copy the right expert from the base model",
     .sources = "loaders NUM008; golden prune repos",
-    .run = run,
+    .run = val013::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val014 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_facts(in, emit,
@@ -23,7 +23,7 @@ void run(const RuleInput& in, const Emit& emit) {
                 .fix = "compare the module with the base model; quantize it again"});
 }
 
-}  // namespace
+}  // namespace val014
 
 extern const Rule kVAL014;
 const Rule kVAL014{
@@ -40,7 +40,7 @@ const Rule kVAL014{
     .good = "no or few such groups",
     .fix = "compare the module with the base model; quantize it again",
     .sources = "formats 2, 3.3; loaders NUM003, NUM007",
-    .run = run,
+    .run = val014::run,
 };
 
 }  // namespace ckpt::rules

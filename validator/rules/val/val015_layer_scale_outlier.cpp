@@ -6,7 +6,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val015 {
 
 /// What must be alike across layers: the name behind `layers.N.`, experts together.
 std::string kind_of(const arch::Module& m) {
@@ -55,7 +55,7 @@ void run(const RuleInput& in, const Emit& emit) {
                 .fix = "compare the layer with the base model; quantize it again"});
 }
 
-}  // namespace
+}  // namespace val015
 
 extern const Rule kVAL015;
 const Rule kVAL015{
@@ -72,7 +72,7 @@ const Rule kVAL015{
     .good = "a slow drift from layer to layer",
     .fix = "compare the layer with the base model; quantize it again",
     .sources = "loaders NUM005",
-    .run = run,
+    .run = val015::run,
 };
 
 }  // namespace ckpt::rules

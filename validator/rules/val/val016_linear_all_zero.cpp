@@ -4,7 +4,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val016 {
 
 void run(const RuleInput& in, const Emit& emit) {
   if (in.stored == nullptr) return;
@@ -26,7 +26,7 @@ void run(const RuleInput& in, const Emit& emit) {
                 .fix = "copy the tensor from the base model"});
 }
 
-}  // namespace
+}  // namespace val016
 
 extern const Rule kVAL016;
 const Rule kVAL016{
@@ -42,7 +42,7 @@ const Rule kVAL016{
     .good = "trained weights",
     .fix = "copy the tensor from the base model",
     .sources = "loaders NUM007; hostile-inputs, section 4",
-    .run = run,
+    .run = val016::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/val/facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val017 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_facts(in, emit,
@@ -22,7 +22,7 @@ void run(const RuleInput& in, const Emit& emit) {
                 .fix = "quantize the module again"});
 }
 
-}  // namespace
+}  // namespace val017
 
 extern const Rule kVAL017;
 const Rule kVAL017{
@@ -38,7 +38,7 @@ const Rule kVAL017{
     .good = "a few percent",
     .fix = "quantize the module again",
     .sources = "loaders NUM005, NUM007; formats 3.4",
-    .run = run,
+    .run = val017::run,
 };
 
 }  // namespace ckpt::rules

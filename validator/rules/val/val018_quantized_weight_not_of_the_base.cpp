@@ -4,7 +4,7 @@
 #include "validator/rules/val/base_facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val018 {
 
 /// AutoRound and GPTQ move single codes, and GPTQ whole columns; a quarter of all beyond a step is
 /// another weight.
@@ -49,7 +49,7 @@ void run(const RuleInput& in, const Emit& emit) {
        .severity = results::Severity::warning});
 }
 
-}  // namespace
+}  // namespace val018
 
 extern const Rule kVAL018;
 const Rule kVAL018{
@@ -67,7 +67,7 @@ const Rule kVAL018{
     .good = "a relative error of 0.1 at 4 bits",
     .fix = "name the right base, or quantize these modules again",
     .sources = "formats 3.4; loaders NUM009",
-    .run = run,
+    .run = val018::run,
 };
 
 }  // namespace ckpt::rules

@@ -4,7 +4,7 @@
 #include "validator/rules/val/base_facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val019 {
 
 void run(const RuleInput& in, const Emit& emit) {
   const auto message = [](const BaseFact& f, std::size_t n) {
@@ -30,7 +30,7 @@ void run(const RuleInput& in, const Emit& emit) {
                      .severity = results::Severity::warning});
 }
 
-}  // namespace
+}  // namespace val019
 
 extern const Rule kVAL019;
 const Rule kVAL019{
@@ -47,7 +47,7 @@ const Rule kVAL019{
     .good = "the same values in BF16",
     .fix = "copy the module from the base in BF16",
     .sources = "loaders DT003, NUM012",
-    .run = run,
+    .run = val019::run,
 };
 
 }  // namespace ckpt::rules

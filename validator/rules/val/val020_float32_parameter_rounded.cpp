@@ -4,7 +4,7 @@
 #include "validator/rules/val/base_facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val020 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_base_facts(
@@ -23,7 +23,7 @@ void run(const RuleInput& in, const Emit& emit) {
        .severity = {}});
 }
 
-}  // namespace
+}  // namespace val020
 
 extern const Rule kVAL020;
 const Rule kVAL020{
@@ -40,7 +40,7 @@ const Rule kVAL020{
     .good = "linear_attn.A_log F32",
     .fix = "copy the tensors from the base",
     .sources = "architecture 8.2; loaders DT006",
-    .run = run,
+    .run = val020::run,
 };
 
 }  // namespace ckpt::rules

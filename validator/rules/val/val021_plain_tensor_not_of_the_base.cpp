@@ -4,7 +4,7 @@
 #include "validator/rules/val/base_facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val021 {
 
 void run(const RuleInput& in, const Emit& emit) {
   report_base_facts(
@@ -30,7 +30,7 @@ void run(const RuleInput& in, const Emit& emit) {
                      .severity = results::Severity::info});
 }
 
-}  // namespace
+}  // namespace val021
 
 extern const Rule kVAL021;
 const Rule kVAL021{
@@ -48,7 +48,7 @@ const Rule kVAL021{
     .good = "the same values in F32, BF16 or F16",
     .fix = "name the right base, or copy the tensors from it",
     .sources = "architecture 8.2; loaders NUM010",
-    .run = run,
+    .run = val021::run,
 };
 
 }  // namespace ckpt::rules

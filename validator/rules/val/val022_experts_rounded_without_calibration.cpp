@@ -6,7 +6,7 @@
 #include "validator/rules/val/base_facts.h"
 
 namespace ckpt::rules {
-namespace {
+namespace val022 {
 
 constexpr std::size_t kLeastExperts = 6;
 constexpr double kNone = 0.001;  // of values off the nearest code: plain rounding
@@ -46,7 +46,7 @@ void run(const RuleInput& in, const Emit& emit) {
   emit(std::move(draft));
 }
 
-}  // namespace
+}  // namespace val022
 
 extern const Rule kVAL022;
 const Rule kVAL022{
@@ -65,7 +65,7 @@ const Rule kVAL022{
     .good = "all experts tuned alike",
     .fix = "calibrate with more or other texts",
     .sources = "loaders NUM011",
-    .run = run,
+    .run = val022::run,
 };
 
 }  // namespace ckpt::rules
