@@ -133,34 +133,56 @@ void App::open(const OpenArgs& args) {
 }
 
 void App::take_session(std::shared_ptr<const Session> session) {
-  const bool same_repo = session_ != nullptr && session_->candidate() == session->candidate();
-  session_ = std::move(session);
+  const auto before = std::exchange(session_, std::move(session));
   error.clear();
   list.set_session(session_.get());
-  if (same_repo) return;
+  if (before != nullptr && before->candidate() != nullptr &&
+      before->candidate() == session_->candidate()) {
+    history_.update([&](Selection& step) { step.finding = same_finding(*before, step.finding); });
+    return;
+  }
   tiles_.clear();
   panes_.clear();
   asked_.clear();
   history_ = {};
   if (session_->results() == nullptr && options_.check && session_->candidate() != nullptr) {
-    check_headers();
+    check_here();
   }
 }
 
-void App::check_headers() {
-  workers_.submit(Work::check, "checking config and headers",
-                  [this, session = session_](const std::stop_token& stop) {
-                    ThreadPool pool(1);
-                    NoProgress progress;
-                    pipeline::CheckOptions options;
-                    options.values = false;
-                    results::Results found =
-                        pipeline::run_check(*session->candidate(), options, pool, progress, stop);
-                    if (stop.stop_requested()) return;
-                    deliver([session, next = session->with_results(std::move(found))](App& app) {
-                      if (app.session_ == session) app.take_session(next);
-                    });
-                  });
+// Names of the earlier results' findings hold in the later ones, their numbers do not.
+int App::same_finding(const Session& before, int finding) const {
+  if (finding < 0 || before.results() == nullptr || session_->results() == nullptr) return -1;
+  const auto& now = session_->results()->findings;
+  const auto& was = before.results()->findings[static_cast<std::size_t>(finding)];
+  const auto at = std::ranges::find(now, was.fingerprint(), &results::Finding::fingerprint);
+  return at == now.end() ? -1 : static_cast<int>(at - now.begin());
+}
+
+void App::check_here() {
+  std::uint64_t bytes = 0;
+  for (const TensorRow& row : session_->rows()) bytes += row.bytes;
+  const bool small = bytes <= pipeline::kSmallCheckpointBytes;
+  workers_.submit(
+      Work::check, "checking", [this, small, session = session_](const std::stop_token& stop) {
+        ThreadPool pool(1);
+        NoProgress progress;
+        // What headers say is there at once; values are read where `check` would read them too.
+        for (const bool values : {false, true}) {
+          if (values && !small) return;
+          pipeline::CheckOptions options;
+          options.values = values;
+          results::Results found =
+              pipeline::run_check(*session->candidate(), options, pool, progress, stop);
+          if (stop.stop_requested()) return;
+          deliver([next = session->with_results(std::move(found))](App& app) {
+            if (app.session_ != nullptr && app.session_->candidate() == next->candidate()) {
+              app.take_session(next);
+            }
+          });
+          if (options_.wake) options_.wake();
+        }
+      });
 }
 
 void App::go(const Selection& next) {

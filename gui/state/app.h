@@ -89,7 +89,7 @@ struct AppOptions {
   OpenArgs open;
   std::uint64_t cache_bytes = 512ULL << 20;
   unsigned threads = 2;
-  bool check = true;           ///< check headers when no results are given
+  bool check = true;           ///< check, as the command does, when no results are given
   std::function<void()> wake;  ///< called from workers when there is something to poll
 };
 
@@ -180,7 +180,8 @@ class App {
  private:
   void deliver(std::function<void(App&)> what);
   void take_session(std::shared_ptr<const Session> session);
-  void check_headers();
+  void check_here();
+  [[nodiscard]] int same_finding(const Session& before, int finding) const;
   void go(const Selection& next);
   void ask_for(const std::shared_ptr<Pane>& pane);
   void ask_for_tile(const std::shared_ptr<Pane>& pane, const TileKey& key);

@@ -2,6 +2,7 @@
 // The one selection that every part shows, and the way back through earlier ones.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -40,6 +41,11 @@ class History {
 
   bool back();
   bool forward();
+
+  /// Puts `change(step)` in the place of every step, when what they point into has changed.
+  void update(const std::function<void(Selection&)>& change) {
+    for (Selection& step : steps_) change(step);
+  }
 
   [[nodiscard]] bool can_go_back() const { return at_ > 0; }
 

@@ -4,7 +4,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <map>
 
 #include "tests/pipeline/lint_repos.h"
 #include "validator/pipeline/check.h"
@@ -25,47 +24,6 @@ results::Results check(const std::string& path) {
 
 Severity severity_of(std::string_view name) {
   return name == "error" ? Severity::error : name == "warning" ? Severity::warning : Severity::info;
-}
-
-/// Which code answers for which repo.
-const std::map<std::string, std::string>& expected_codes() {
-  static const std::map<std::string, std::string> kCodes{
-      {"extra-config-wrong-prefix", "QNT004"},
-      {"missing-block-name", "QNT002"},
-      {"router-quantized", "QNT010"},
-      {"router-not-in-extra-config", "QNT005"},
-      {"shared-expert-gate-not-in-extra-config", "QNT005"},
-      {"torch-dtype-float16", "CFG011"},
-      {"text-config-dtype-float16", "CFG011"},
-      {"tokenizers-backend-class", "TOK003"},
-      {"index-missing-shard", "IDX001"},
-      {"index-lists-absent-tensor", "IDX002"},
-      {"tensor-not-in-index", "IDX003"},
-      {"missing-preprocessor-config", "TOK002"},
-      {"qzeros-wrong-shape", "MAP005"},
-      {"scales-nan", "VAL001"},
-      {"scales-inf", "VAL001"},
-      {"scales-zero", "VAL003"},
-      {"group-size-mismatch", "QNT007"},
-      {"experts-stacked-quantized", "MAP008"},
-      {"experts-gateup-fused-perexpert", "MAP010"},
-      {"linear-attn-quantized", "QNT009"},
-      {"vision-quantized", "QNT012"},
-      {"in-features-not-multiple-of-group", "QNT014"},
-      {"g-idx-nontrivial", "VAL004"},
-      {"file-truncated", "STF001"},
-      {"offsets-overlap", "STF007"},
-      {"header-length-beyond-file", "STF003"},
-      {"header-duplicate-key", "STF005"},
-      {"header-bad-utf8", "STF004"},
-      {"weight-map-path-traversal", "IDX007"},
-      {"num-experts-mismatch", "MAP006"},
-      {"expert-missing", "MAP007"},
-      {"nan-in-norm", "VAL002"},
-      {"offsets-hole", "STF006"},
-      {"shape-bytes-mismatch", "STF008"},
-  };
-  return kCodes;
 }
 
 /// What the description is about: a tensor, a module or a config key, wherever a finding names it.
@@ -96,7 +54,7 @@ TEST_CASE("each broken repo raises its finding at its severity, with effect or f
       return;
     }
     ++broken;
-    const std::string& code = expected_codes().at(repo);
+    const std::string& code = testing::lint_codes().at(repo);
     CAPTURE(code);
     const auto found = std::ranges::find(r.findings, code, &Finding::code);
     REQUIRE(found != r.findings.end());

@@ -7,59 +7,18 @@
 
 #include "gui/state/actions.h"
 #include "gui/views/png.h"
-#include "gui/views/script.h"
-#include "tests/gui/golden_pair.h"
+#include "tests/gui/null_screen.h"
 
 namespace ckpt::gui {
 namespace {
 
-constexpr PixelSize kSize{1280, 800};
-
-/// Takes pictures and shows none.
-class NoTextures final : public Textures {
- public:
-  std::size_t uploads = 0;
-  Picture last;
-
-  void* upload(std::size_t slot, const Picture& picture) override {
-    ++uploads;
-    last = picture;
-    return reinterpret_cast<void*>(slot + 1);  // NOLINT: a number is as good as a texture here
-  }
+/// The viewer on the golden pair without a window.
+struct Pair {
+  testing::OpenPair pair;
 };
 
-/// The viewer on the golden pair without a window.
-struct Bench {
-  testing::OpenPair pair;
-  NoTextures textures;
-  Screen screen;
-  App& app;
-  ScriptHost host;
-
-  Bench() : screen(*pair.app, textures, {.builtin_font = true}), app(*pair.app) {
-    host.frame = [this] {
-      app.poll();
-      screen.frame(kSize, 0.02F);
-    };
-    host.size = [] { return kSize; };
-    host.resize = [](PixelSize) {};
-    host.screenshot = [](const std::string&) -> Result<void> {
-      return fail(ErrorKind::unsupported, "nothing is shown here");
-    };
-    screen.set_font_texture(&textures);
-    (void)settle(app, host);
-  }
-
-  bool click_on(std::string_view label) {
-    const bool done = click(screen, label, kSize);
-    (void)settle(app, host);
-    return done;
-  }
-
-  void run(const std::string& script) {
-    const auto done = run_script(script, app, screen, host);
-    CHECK_MESSAGE(done.has_value(), (done ? "" : done.error().message));
-  }
+struct Bench : Pair, testing::NullScreen {
+  Bench() : NullScreen(*pair.app) {}
 };
 
 }  // namespace
