@@ -19,6 +19,7 @@ struct Functions {
   decltype(&glViewport) viewport = nullptr;
   decltype(&glClearColor) clear_color = nullptr;
   decltype(&glClear) clear = nullptr;
+  decltype(&glFinish) finish = nullptr;
 };
 
 template <class F>
@@ -52,6 +53,8 @@ class GlRenderer final : public Renderer, public Textures {
     gl_.clear(GL_COLOR_BUFFER_BIT);
     ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
   }
+
+  void finish() override { gl_.finish(); }
 
   Picture read(PixelSize size) override {
     Picture picture;
@@ -88,7 +91,7 @@ Result<std::unique_ptr<Renderer>> make_renderer(FindFunction find) {
                    find_one(find, "glPixelStorei", gl.pixel_store) &&
                    find_one(find, "glViewport", gl.viewport) &&
                    find_one(find, "glClearColor", gl.clear_color) &&
-                   find_one(find, "glClear", gl.clear);
+                   find_one(find, "glClear", gl.clear) && find_one(find, "glFinish", gl.finish);
   if (!all) return fail(ErrorKind::device, "OpenGL 3 is missing");
   return std::make_unique<GlRenderer>(gl);
 }

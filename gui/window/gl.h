@@ -17,6 +17,9 @@ class Renderer {
   [[nodiscard]] virtual Textures& textures() = 0;
   /// Clears the framebuffer and draws the frame that ImGui has.
   virtual void render(PixelSize framebuffer) = 0;
+  /// Waits until the driver has drawn all of it. Without a window nobody swaps buffers, and the
+  /// driver would keep the commands and vertices of every frame.
+  virtual void finish() = 0;
   /// What the framebuffer holds, top row first.
   [[nodiscard]] virtual Picture read(PixelSize framebuffer) = 0;
 };

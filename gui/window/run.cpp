@@ -129,9 +129,13 @@ Result<void> run_without_window(const RunArgs& args, PixelSize size, Clock::time
   CKPT_TRY(auto surface, open_offscreen(size), "no picture");
   App app(app_options(args));
   CKPT_TRY(auto stage, set_stage(app, *surface, args), "no picture");
-  const ScriptHost host{
-      [&] { stage->frame(); }, [&](const std::string& path) { return stage->shoot(path); },
-      [&](PixelSize to) { surface->resize(to); }, [&] { return surface->size(); }};
+  const ScriptHost host{[&] {
+                          stage->frame();
+                          stage->renderer->finish();
+                        },
+                        [&](const std::string& path) { return stage->shoot(path); },
+                        [&](PixelSize to) { surface->resize(to); },
+                        [&] { return surface->size(); }};
   host.frame();
   tell_time(args, begin);
   (void)settle(app, host);

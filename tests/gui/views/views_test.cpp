@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <imgui/imgui.h>
+#include <malloc.h>
 
 #include <algorithm>
 
@@ -126,6 +127,20 @@ TEST_CASE(
   CHECK(b.textures.uploads == before);
   b.run("action view.fit\nwait");
   CHECK(b.textures.uploads > before);
+}
+
+TEST_CASE("views: a thousand frames of any canvas leave no memory behind") {
+  Bench b;
+  b.run("select lm_head.weight\nwait");
+  for (std::size_t i = 0; i < kCanvases; ++i) {
+    b.app.canvas = static_cast<Canvas>(i);
+    CAPTURE(canvas_name(b.app.canvas));
+    (void)settle(b.app, b.host);
+    for (int n = 0; n < 20; ++n) b.host.frame();
+    const std::size_t before = mallinfo2().uordblks;
+    for (int n = 0; n < 1000; ++n) b.host.frame();
+    CHECK(static_cast<double>(mallinfo2().uordblks) - static_cast<double>(before) < 16e3);
+  }
 }
 
 TEST_CASE("views: copying puts the selection on the clipboard") {
