@@ -12,11 +12,6 @@
 namespace ckpt::gui {
 namespace {
 
-/// Matrices whose tiles and facts are kept for the way back.
-constexpr std::size_t kPanes = 12;
-/// Above this a sample is shown until the whole has been read.
-constexpr std::uint64_t kLargeCells = 4ULL << 20;
-
 /// Rows and pairs that a scatter takes: enough to see, few enough to draw in every frame.
 constexpr std::uint64_t kPairRows = 16;
 constexpr std::uint64_t kPairs = 2000;
@@ -82,7 +77,12 @@ std::string_view expert_value_name(ExpertValue value) {
 
 App::App(AppOptions options)
     : options_(std::move(options)),
-      tiles_(options_.cache_bytes),
+      panes_(
+          options_.cache_bytes, workers_,
+          [this](std::function<void()> what) {
+            deliver([what = std::move(what)](App&) { what(); });
+          },
+          options_.wake),
       workers_(options_.threads, options_.wake) {
   open(options_.open);
 }
@@ -141,9 +141,7 @@ void App::take_session(std::shared_ptr<const Session> session) {
     history_.update([&](Selection& step) { step.finding = same_finding(*before, step.finding); });
     return;
   }
-  tiles_.clear();
   panes_.clear();
-  asked_.clear();
   history_ = {};
   if (session_->results() == nullptr && options_.check && session_->candidate() != nullptr) {
     check_here();
@@ -187,16 +185,12 @@ void App::check_here() {
 
 void App::go(const Selection& next) {
   if (next.tensor != selection().tensor || next.module != selection().module) {
-    workers_.cancel(Work::tiles);
-    workers_.cancel(Work::census);
+    panes_.drop_unfinished();
     workers_.cancel(Work::cell);
-    asked_.clear();
     cell_asked_.reset();
     pairs_asked_ = -1;
     look.fitted = true;
     if (!look.locked) look.high = 0;
-    // A pane whose work was cut off would wait for ever: it is made again when it is next shown.
-    std::erase_if(panes_, [](const auto& p) { return !p->census && p->error.empty(); });
   }
   history_.go(next);
   scroll_to_selection = true;
@@ -363,52 +357,7 @@ Source App::shown_source() const {
 }
 
 Pane& App::pane(Source source) {
-  const MatrixId id{source, selection().tensor, selection().module};
-  const auto at = std::ranges::find_if(panes_, [&](const auto& p) { return p->id == id; });
-  if (at != panes_.end()) {
-    std::rotate(panes_.begin(), at, at + 1);
-    return *panes_.front();
-  }
-  auto made = std::make_shared<Pane>();
-  made->id = id;
-  made->number = next_pane_++;
-  panes_.insert(panes_.begin(), made);
-  if (panes_.size() > kPanes) panes_.pop_back();
-  if (session_ != nullptr) ask_for(made);
-  return *made;
-}
-
-void App::ask_for(const std::shared_ptr<Pane>& pane) {
-  const std::uint64_t limit = options_.cache_bytes / 4;
-  workers_.submit(
-      Work::census, fmt::format("reading values ({})", source_name(pane->id.source)),
-      [this, pane, limit, id = pane->id, session = session_](const std::stop_token& stop) {
-        auto matrix = open_matrix(session, id, limit);
-        if (!matrix) {
-          deliver([pane, text = matrix.error().message](App&) { pane->error = text; });
-          return;
-        }
-        deliver([pane, m = *matrix](App&) {
-          pane->matrix = m;
-          ++pane->revision;
-        });
-        const auto tell = [&](Result<Census> census) {
-          if (!census && census.error().kind == ErrorKind::cancelled) return;
-          deliver([pane, census = std::move(census)](App&) {
-            ++pane->revision;
-            if (census)
-              pane->census = std::make_shared<const Census>(*census);
-            else
-              pane->error = census.error().message;
-          });
-        };
-        const Matrix& m = **matrix;
-        if (m.rows() * m.columns() > kLargeCells && m.rows() > 64) {
-          tell(take_census(m, stop, m.rows() / 64));
-          if (options_.wake) options_.wake();
-        }
-        tell(take_census(m, stop));
-      });
+  return panes_.get(session_, {source, selection().tensor, selection().module});
 }
 
 Coloring App::coloring(const Pane& pane) const {
@@ -429,33 +378,7 @@ Picture App::draw(Pane& pane, PixelSize size) {
   if (pane.matrix == nullptr) return {};
   const Matrix& m = *pane.matrix;
   look.view = look.fitted ? fit(m, size) : kept_inside(look.view, m, size);
-  const auto shared = std::ranges::find_if(panes_, [&](const auto& p) { return p.get() == &pane; });
-  return compose({m, pane.number, look.view, size, look.reduce, coloring(pane), tiles_,
-                  [&](const TileKey& key) {
-                    if (shared != panes_.end()) ask_for_tile(*shared, key);
-                  }});
-}
-
-void App::ask_for_tile(const std::shared_ptr<Pane>& pane, const TileKey& key) {
-  if (!asked_.insert(key).second) return;
-  workers_.submit(
-      Work::tiles, "tiles", [this, pane, key, matrix = pane->matrix](const std::stop_token& stop) {
-        const auto tell = [&](Result<Tile> tile) {
-          if (!tile && tile.error().kind == ErrorKind::cancelled) return;
-          deliver([pane, key, tile = std::make_shared<Result<Tile>>(std::move(tile))](App& app) {
-            ++pane->revision;
-            if (*tile)
-              app.tiles_.put(key, std::move(**tile));
-            else
-              pane->error = tile->error().message;
-          });
-        };
-        if (cells_of(*matrix, key) > kLargeCells && key.level_y > 0) {
-          tell(make_tile(*matrix, key, stop, true));
-          if (options_.wake) options_.wake();
-        }
-        tell(make_tile(*matrix, key, stop));
-      });
+  return panes_.draw(pane, {look.view, size, look.reduce, coloring(pane)});
 }
 
 bool App::values_of(const Pane& pane, const Block& block, std::vector<float>& out) {
@@ -464,7 +387,7 @@ bool App::values_of(const Pane& pane, const Block& block, std::vector<float>& ou
   for (std::uint64_t r = block.row; r < block.row_end; ++r) {
     for (std::uint64_t c = block.column; c < block.column_end; ++c) {
       const Tile* tile =
-          tiles_.find({pane.number, look.reduce, 0, 0, r / kTileSide, c / kTileSide});
+          panes_.tiles().find({pane.number, look.reduce, 0, 0, r / kTileSide, c / kTileSide});
       if (tile == nullptr) return false;
       out.push_back(tile->values[(r % kTileSide) * tile->columns + c % kTileSide]);
     }
@@ -519,7 +442,7 @@ const CellFacts* App::cell_facts(const Cell& cell) {
 
 void App::cancel() {
   workers_.cancel_all();
-  asked_.clear();
+  panes_.cancel_tiles();
   cell_asked_.reset();
 }
 

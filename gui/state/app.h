@@ -2,19 +2,15 @@
 // All that the viewer shows and how it answers, without a window.
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "gui/state/census.h"
+#include "gui/state/panes.h"
 #include "gui/state/selection.h"
 #include "gui/state/session.h"
 #include "gui/state/tensor_list.h"
-#include "gui/state/viewport.h"
-#include "gui/state/workers.h"
 
 namespace ckpt::gui {
 
@@ -39,16 +35,6 @@ inline constexpr std::size_t kListTabs = 5;
 enum class ExpertValue : std::uint8_t { error, tokens, saliency, bits };
 inline constexpr std::size_t kExpertValues = 4;
 [[nodiscard]] std::string_view expert_value_name(ExpertValue value);
-
-/// One matrix on show. `matrix`, `census` and `error` are filled when a worker has them.
-struct Pane {
-  MatrixId id;
-  std::uint64_t number = 0;
-  std::shared_ptr<const Matrix> matrix;
-  std::shared_ptr<const Census> census;
-  std::string error;           ///< safe to show
-  std::uint64_t revision = 0;  ///< grows with each tile or fact that arrives
-};
 
 /// Pairs of a reference's and a candidate's values from some rows of a weight, and the RMS error of
 /// each group of columns there.
@@ -151,7 +137,10 @@ class App {
 
   [[nodiscard]] Workers& workers() { return workers_; }
 
-  [[nodiscard]] const TileStore& tiles() const { return tiles_; }
+  [[nodiscard]] const TileStore& tiles() const { return panes_.tiles(); }
+
+  /// Bytes of weights, counts and tiles that are kept; below the option `cache_bytes`.
+  [[nodiscard]] std::uint64_t bytes() const { return panes_.bytes(); }
 
   [[nodiscard]] const History& history() const { return history_; }
 
@@ -183,16 +172,10 @@ class App {
   void check_here();
   [[nodiscard]] int same_finding(const Session& before, int finding) const;
   void go(const Selection& next);
-  void ask_for(const std::shared_ptr<Pane>& pane);
-  void ask_for_tile(const std::shared_ptr<Pane>& pane, const TileKey& key);
 
   AppOptions options_;
   std::shared_ptr<const Session> session_;
   History history_;
-  TileStore tiles_;
-  std::set<TileKey> asked_;
-  std::vector<std::shared_ptr<Pane>> panes_;
-  std::uint64_t next_pane_ = 1;
   std::optional<CellFacts> cell_;
   std::optional<std::pair<std::int32_t, Cell>> cell_asked_;
   std::optional<Pairs> pairs_;
@@ -200,6 +183,7 @@ class App {
 
   mutable std::mutex mutex_;
   std::vector<std::function<void(App&)>> deliveries_;
+  Panes panes_;
   Workers workers_;  ///< last: its threads end before what they deliver to
 };
 

@@ -9,6 +9,17 @@ namespace ckpt::gui {
 namespace {
 
 constexpr std::size_t kBins = 1U << 16;
+/// Cells of a sample.
+constexpr std::uint64_t kSampledCells = 1ULL << 20;
+constexpr std::uint64_t kColumnCells = 1ULL << 16;
+
+Census empty_census() {
+  Census c;
+  c.bins.assign(kBins, 0);
+  c.low = std::numeric_limits<float>::infinity();
+  c.high = -c.low;
+  return c;
+}
 
 void add_special(Census& c, float x, const Cell& at) {
   if (std::isnan(x))
@@ -18,11 +29,15 @@ void add_special(Census& c, float x, const Cell& at) {
   if (c.specials.size() < Census::kSpecials) c.specials.push_back(at);
 }
 
-void add_row(Census& c, std::span<const float> row, std::uint64_t number) {
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    const float x = row[i];
+/// Adds values of which the first stands at `first`, each of the others `step` after the one
+/// before.
+void add_line(Census& c, std::span<const float> values, const Cell& first, const Cell& step) {
+  c.count += values.size();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float x = values[i];
+    const Cell at{first.row + i * step.row, first.column + i * step.column};
     if (!std::isfinite(x)) {
-      add_special(c, x, {number, i});
+      add_special(c, x, at);
       continue;
     }
     ++c.bins[std::bit_cast<std::uint32_t>(x) >> 16];
@@ -30,7 +45,7 @@ void add_row(Census& c, std::span<const float> row, std::uint64_t number) {
     c.sum += double{x};
     c.square_sum += double{x} * double{x};
     if (c.low > c.high || std::abs(x) > std::max(std::abs(c.low), std::abs(c.high))) {
-      c.largest = {number, i};
+      c.largest = at;
     }
     c.low = std::min(c.low, x);
     c.high = std::max(c.high, x);
@@ -74,25 +89,42 @@ std::vector<double> Census::histogram(float from, float to, std::size_t n) const
   return out;
 }
 
-Result<Census> take_census(const Matrix& matrix, std::stop_token stop, std::uint64_t row_step,
-                           const std::function<void(std::uint64_t)>& progress) {
-  Census c;
-  c.bins.assign(kBins, 0);
-  c.sampled = row_step > 1;
-  c.low = std::numeric_limits<float>::infinity();
-  c.high = -c.low;
-  const std::uint64_t step = row_step > 1 ? 1 : matrix.rows_at_a_time(matrix.columns());
+Result<Census> take_census(const Matrix& matrix, std::stop_token stop) {
+  Census c = empty_census();
+  const std::uint64_t step = matrix.rows_at_a_time(matrix.columns());
   std::vector<float> values;
-  for (std::uint64_t r = 0; r < matrix.rows(); r += std::max(step, row_step)) {
+  for (std::uint64_t r = 0; r < matrix.rows(); r += step) {
     if (stop.stop_requested()) return fail(ErrorKind::cancelled, "stopped");
     const std::uint64_t end = std::min(r + step, matrix.rows());
     values.resize((end - r) * matrix.columns());
     CKPT_TRY_VOID(matrix.read({r, end, 0, matrix.columns()}, values), "values");
     for (std::uint64_t i = r; i < end; ++i) {
-      add_row(c, std::span(values).subspan((i - r) * matrix.columns(), matrix.columns()), i);
+      add_line(c, std::span(values).subspan((i - r) * matrix.columns(), matrix.columns()), {i, 0},
+               {0, 1});
     }
-    c.count += values.size();
-    if (progress) progress(end);
+  }
+  if (c.finite() == 0) c.low = c.high = 0;
+  return c;
+}
+
+Result<Census> take_sample(const Matrix& matrix, std::stop_token stop) {
+  Census c = empty_census();
+  c.sampled = true;
+  const bool by_columns = matrix.by_columns();
+  const std::uint64_t lines = by_columns ? matrix.columns() : matrix.rows();
+  const std::uint64_t length = by_columns ? matrix.rows() : matrix.columns();
+  const std::uint64_t n = std::clamp<std::uint64_t>(
+      kSampledCells / std::max<std::uint64_t>(length, 1), std::min<std::uint64_t>(lines, 4),
+      std::min<std::uint64_t>(lines, 64));
+  // What lies in one word with a value is decoded with it: of a long column some values do.
+  const std::uint64_t step = by_columns ? std::max<std::uint64_t>(length * n / kColumnCells, 1) : 1;
+  std::vector<float> values((length + step - 1) / step);
+  for (std::uint64_t i = 0; i < n; ++i) {
+    if (stop.stop_requested()) return fail(ErrorKind::cancelled, "stopped");
+    const std::uint64_t at = i * lines / n;
+    const Block block = by_columns ? Block{0, length, at, at + 1} : Block{at, at + 1, 0, length};
+    CKPT_TRY_VOID(matrix.read_some(block, step, values), "values");
+    add_line(c, values, {block.row, block.column}, by_columns ? Cell{step, 0} : Cell{0, 1});
   }
   if (c.finite() == 0) c.low = c.high = 0;
   return c;

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -28,7 +27,7 @@ struct Census {
   std::vector<std::uint64_t> bins;  ///< 65,536, by the upper bits
   std::vector<Cell> specials;       ///< the first kSpecials of NaN and infinities, in row order
   Cell largest;                     ///< of the finite values by magnitude
-  bool sampled = false;             ///< of some of the rows only
+  bool sampled = false;             ///< of some of the rows or columns only
 
   static constexpr std::size_t kSpecials = 1000;
 
@@ -44,10 +43,11 @@ struct Census {
   [[nodiscard]] std::vector<double> histogram(float from, float to, std::size_t n) const;
 };
 
-/// Reads every `row_step`th row of `matrix`; a step of 1 reads all. `progress` gets the rows that
-/// are done. Errors: as Matrix::read, cancelled.
-[[nodiscard]] Result<Census> take_census(
-    const Matrix& matrix, std::stop_token stop, std::uint64_t row_step = 1,
-    const std::function<void(std::uint64_t)>& progress = nullptr);
+/// Reads all of `matrix`. Errors: as Matrix::read, cancelled.
+[[nodiscard]] Result<Census> take_census(const Matrix& matrix, std::stop_token stop);
+
+/// A census of some evenly spread rows, or columns where those are cheaper: about a million cells.
+/// Errors: as take_census.
+[[nodiscard]] Result<Census> take_sample(const Matrix& matrix, std::stop_token stop);
 
 }  // namespace ckpt::gui

@@ -141,11 +141,18 @@ class RowsMatrix final : public Matrix {
   std::uint32_t module_;
 };
 
-/// A packed weight, held as stored and decoded by rows.
-class PackedMatrix final : public Matrix {
+/// Copies columns [column, column + across) of decoded rows.
+void copy_columns(std::span<const float> row, std::uint64_t column, std::span<float> to) {
+  std::ranges::copy(row.subspan(column, to.size()), to.begin());
+}
+
+/// A small packed weight, held as stored and decoded by rows.
+class HeldMatrix final : public Matrix {
  public:
-  PackedMatrix(weights::Parameter parameter, Size size)
+  HeldMatrix(weights::Parameter parameter, Size size)
       : Matrix(size.rows, size.columns), parameter_(std::move(parameter)) {}
+
+  [[nodiscard]] std::uint64_t held_bytes() const override { return parameter_.bytes(); }
 
  protected:
   Result<void> fill(const Block& b, std::span<float> out) const override {
@@ -154,15 +161,49 @@ class PackedMatrix final : public Matrix {
     std::vector<float> row(columns());
     for (std::uint64_t r = b.row; r < b.row_end; ++r) {
       CKPT_TRY_VOID(parameter_.decode(r, r + 1, row), "weight");
-      std::copy(row.begin() + static_cast<std::ptrdiff_t>(b.column),
-                row.begin() + static_cast<std::ptrdiff_t>(b.column_end),
-                out.begin() + static_cast<std::ptrdiff_t>((r - b.row) * across));
+      copy_columns(row, b.column, out.subspan((r - b.row) * across, across));
     }
     return {};
   }
 
  private:
   weights::Parameter parameter_;
+};
+
+/// A large packed weight, of which the blocks that are asked for are read and decoded.
+class PackedMatrix final : public Matrix {
+ public:
+  PackedMatrix(const weights::Model& model, std::uint32_t module, Size size)
+      : Matrix(size.rows, size.columns),
+        model_(model),
+        module_(module),
+        by_columns_(model.by_columns(module)) {}
+
+  [[nodiscard]] bool by_columns() const override { return by_columns_; }
+
+ protected:
+  Result<void> fill(const Block& b, std::span<float> out) const override {
+    return fill_some(b, 1, out);
+  }
+
+  Result<void> fill_some(const Block& b, std::uint64_t step, std::span<float> out) const override {
+    CKPT_TRY(const weights::Part part,
+             model_.load_block(module_, {b.row, b.row_end, b.column, b.column_end}), "weight");
+    const weights::Parameter& p = part.weight;
+    const std::uint64_t across = b.column_end - b.column;
+    std::vector<float> row(p.row_size());
+    std::uint64_t at = 0;
+    for (std::uint64_t r = b.row; r < b.row_end; r += step, at += across) {
+      CKPT_TRY_VOID(p.decode(r - part.row, r - part.row + 1, row), "weight");
+      copy_columns(row, b.column - part.column, out.subspan(at, across));
+    }
+    return {};
+  }
+
+ private:
+  const weights::Model& model_;
+  std::uint32_t module_;
+  bool by_columns_;
 };
 
 class DifferenceMatrix final : public Matrix {
@@ -173,6 +214,14 @@ class DifferenceMatrix final : public Matrix {
         candidate_(std::move(candidate)),
         reference_(std::move(reference)),
         relative_(relative) {}
+
+  [[nodiscard]] bool by_columns() const override {
+    return candidate_->by_columns() || reference_->by_columns();
+  }
+
+  [[nodiscard]] std::uint64_t held_bytes() const override {
+    return candidate_->held_bytes() + reference_->held_bytes();
+  }
 
  protected:
   Result<void> fill(const Block& b, std::span<float> out) const override {
@@ -212,22 +261,35 @@ std::uint64_t group_of(const weights::Parameter& p, std::uint64_t column) {
 /// The scale of every cell's group, in the coordinates of the weight.
 class ScaleMatrix final : public Matrix {
  public:
-  ScaleMatrix(weights::Parameter parameter, Size size)
-      : Matrix(size.rows, size.columns), parameter_(std::move(parameter)) {}
+  ScaleMatrix(const weights::Model& model, std::uint32_t module, Size size)
+      : Matrix(size.rows, size.columns),
+        model_(model),
+        module_(module),
+        by_columns_(model.by_columns(module)) {}
+
+  [[nodiscard]] bool by_columns() const override { return by_columns_; }
 
  protected:
   Result<void> fill(const Block& b, std::span<float> out) const override {
+    return fill_some(b, 1, out);
+  }
+
+  Result<void> fill_some(const Block& b, std::uint64_t step, std::span<float> out) const override {
+    CKPT_TRY(const weights::Part part,
+             model_.load_block(module_, {b.row, b.row_end, b.column, b.column_end}), "weight");
     std::size_t at = 0;
-    for (std::uint64_t r = b.row; r < b.row_end; ++r) {
+    for (std::uint64_t r = b.row; r < b.row_end; r += step) {
       for (std::uint64_t c = b.column; c < b.column_end; ++c) {
-        out[at++] = scale_at(parameter_, r, group_of(parameter_, c));
+        out[at++] = scale_at(part.weight, r - part.row, group_of(part.weight, c - part.column));
       }
     }
     return {};
   }
 
  private:
-  weights::Parameter parameter_;
+  const weights::Model& model_;
+  std::uint32_t module_;
+  bool by_columns_;
 };
 
 using Opened = Result<std::shared_ptr<const Matrix>>;
@@ -243,7 +305,7 @@ Opened open_stored(const pipeline::OpenedRepo& repo, std::int32_t tensor) {
 }
 
 Opened open_weight(const pipeline::OpenedRepo& repo, const weights::Model& model,
-                   std::int32_t module, std::uint64_t limit) {
+                   std::int32_t module, std::uint64_t hold_bytes) {
   const auto m = static_cast<std::uint32_t>(module);
   CKPT_TRY_VOID(model.check(m), "weight");
   const Size size = weight_size(model.blueprint().modules()[m].shape);
@@ -255,22 +317,56 @@ Opened open_weight(const pipeline::OpenedRepo& repo, const weights::Model& model
     }
     return std::make_shared<RowsMatrix>(model, m, size);
   }
-  if (model.bytes(m) > limit) {
-    return fail(ErrorKind::limit, fmt::format("the packed weight takes {}, the cache has {}",
-                                              bytes_text(model.bytes(m)), bytes_text(limit)));
-  }
+  if (model.bytes(m) > hold_bytes) return std::make_shared<PackedMatrix>(model, m, size);
   CKPT_TRY(weights::Parameter p, model.load(m), "weight");
-  return std::make_shared<PackedMatrix>(std::move(p), size);
+  return std::make_shared<HeldMatrix>(std::move(p), size);
 }
 
-Opened open_scale(const weights::Model& model, std::int32_t module, std::uint64_t limit) {
+Opened open_scale(const weights::Model& model, std::int32_t module) {
   const auto m = static_cast<std::uint32_t>(module);
   if (model.is_plain(m))
     return fail(ErrorKind::unsupported, "a weight at 16 or 32 bits has no scales");
-  if (model.bytes(m) > limit) return fail(ErrorKind::limit, "the packed weight exceeds the cache");
-  CKPT_TRY(weights::Parameter p, model.load(m), "weight");
-  return std::make_shared<ScaleMatrix>(std::move(p),
-                                       weight_size(model.blueprint().modules()[m].shape));
+  CKPT_TRY_VOID(model.check(m), "weight");
+  return std::make_shared<ScaleMatrix>(model, m, weight_size(model.blueprint().modules()[m].shape));
+}
+
+/// Value, group, scale, code and zero of the cell that `facts` names.
+Result<void> read_packed_cell(const weights::Model& model, std::uint32_t module, CellFacts& facts) {
+  CKPT_TRY(weights::Part part,
+           model.load_block(module, {facts.row, facts.row + 1, facts.column, facts.column + 1}),
+           "weight");
+  weights::Parameter& p = part.weight;
+  const std::uint64_t row = facts.row - part.row;
+  const std::uint64_t column = facts.column - part.column;
+  std::vector<float> line(p.row_size());
+  CKPT_TRY_VOID(p.decode(row, row + 1, line), "weight");
+  facts.value = line[column];
+  const std::uint64_t group = group_of(p, column);
+  facts.group = part.group + group;
+  facts.scale = scale_at(p, row, group);
+  // With a scale of 1, one group and no zero point, decoding gives the code itself.
+  const int offset = p.layout.code_offset;
+  quant::Layout& l = p.layout;
+  l.has_zeros = false;
+  l.code_offset = 0;
+  l.scale_factor = 1;
+  l.scale_dtype = Dtype::f32;
+  l.rows_per_scale = l.n;
+  l.groups = 1;
+  l.group_size = l.k;
+  const float one = 1;
+  const auto bytes = std::as_bytes(std::span(&one, 1));
+  p.scales.assign(bytes.begin(), bytes.end());
+  p.zeros.clear();
+  p.g_idx.clear();
+  CKPT_TRY_VOID(p.decode(row, row + 1, line), "code");
+  if (l.element == quant::Element::code || l.element == quant::Element::i8) {
+    facts.code = static_cast<std::int64_t>(line[column]);
+  }
+  if (*facts.scale != 0) {
+    facts.zero = std::round(line[column] - static_cast<float>(offset) - facts.value / *facts.scale);
+  }
+  return {};
 }
 
 }  // namespace
@@ -302,12 +398,32 @@ Result<void> Matrix::read(const Block& b, std::span<float> out) const {
   return fill(b, out);
 }
 
+Result<void> Matrix::read_some(const Block& b, std::uint64_t row_step, std::span<float> out) const {
+  if (row_step == 0 || b.row > b.row_end || b.row_end > rows_ || b.column > b.column_end ||
+      b.column_end > columns_ ||
+      out.size() != (b.row_end - b.row + row_step - 1) / row_step * (b.column_end - b.column)) {
+    return fail(ErrorKind::internal, "a block outside of its matrix");
+  }
+  if (out.empty()) return {};
+  return fill_some(b, row_step, out);
+}
+
+Result<void> Matrix::fill_some(const Block& b, std::uint64_t row_step, std::span<float> out) const {
+  const std::uint64_t across = b.column_end - b.column;
+  std::uint64_t at = 0;
+  for (std::uint64_t r = b.row; r < b.row_end; r += row_step, at += across) {
+    CKPT_TRY_VOID(fill({r, r + 1, b.column, b.column_end}, out.subspan(at, across)), "rows");
+  }
+  return {};
+}
+
 std::uint64_t Matrix::rows_at_a_time(std::uint64_t columns) const {
-  return std::clamp<std::uint64_t>(kCellsAtATime / std::max<std::uint64_t>(columns, 1), 1, 256);
+  const std::uint64_t most = by_columns() ? 8192 : 256;
+  return std::clamp<std::uint64_t>(kCellsAtATime / std::max<std::uint64_t>(columns, 1), 1, most);
 }
 
 Opened open_matrix(const std::shared_ptr<const Session>& session, const MatrixId& id,
-                   std::uint64_t memory_limit) {
+                   std::uint64_t hold_bytes) {
   const pipeline::OpenedRepo* repo = session->candidate();
   if (repo == nullptr) return fail(ErrorKind::not_found, "no checkpoint is open, only results");
   if (id.source == Source::stored) {
@@ -319,9 +435,9 @@ Opened open_matrix(const std::shared_ptr<const Session>& session, const MatrixId
     return fail(ErrorKind::not_found, "the selection is no weight of a known architecture");
   }
   if (id.source == Source::decoded) {
-    return open_weight(*repo, *session->model(), id.module, memory_limit);
+    return open_weight(*repo, *session->model(), id.module, hold_bytes);
   }
-  if (id.source == Source::scale) return open_scale(*session->model(), id.module, memory_limit);
+  if (id.source == Source::scale) return open_scale(*session->model(), id.module);
   const std::int32_t there = session->reference_module(id.module);
   if (session->reference_model() == nullptr || there < 0) {
     return fail(ErrorKind::not_found, session->reference() == nullptr
@@ -329,10 +445,10 @@ Opened open_matrix(const std::shared_ptr<const Session>& session, const MatrixId
                                           : "the reference has no such weight");
   }
   CKPT_TRY(auto reference,
-           open_weight(*session->reference(), *session->reference_model(), there, memory_limit),
+           open_weight(*session->reference(), *session->reference_model(), there, hold_bytes),
            "reference");
   if (id.source == Source::reference) return reference;
-  CKPT_TRY(auto candidate, open_weight(*repo, *session->model(), id.module, memory_limit),
+  CKPT_TRY(auto candidate, open_weight(*repo, *session->model(), id.module, hold_bytes),
            "candidate");
   if (candidate->rows() != reference->rows() || candidate->columns() != reference->columns()) {
     return fail(ErrorKind::format,
@@ -353,46 +469,20 @@ Result<CellFacts> read_cell(const Session& session, std::int32_t module, std::ui
   if (row >= size.rows || column >= size.columns) {
     return fail(ErrorKind::not_found, fmt::format("no cell {}, {}", row, column));
   }
-  std::vector<float> line(size.columns);
   if (model->is_plain(m)) {
+    std::vector<float> line(size.columns);
     CKPT_TRY(const auto p, model->load_rows(m, row, row + 1), "weight");
     CKPT_TRY_VOID(p.decode(0, 1, line), "weight");
     facts.value = line[column];
   } else {
-    CKPT_TRY(weights::Parameter p, model->load(m), "weight");
-    CKPT_TRY_VOID(p.decode(row, row + 1, line), "weight");
-    facts.value = line[column];
-    facts.group = group_of(p, column);
-    facts.scale = scale_at(p, row, *facts.group);
-    // With a scale of 1, one group and no zero point, decoding gives the code itself.
-    const int offset = p.layout.code_offset;
-    quant::Layout& l = p.layout;
-    l.has_zeros = false;
-    l.code_offset = 0;
-    l.scale_factor = 1;
-    l.scale_dtype = Dtype::f32;
-    l.rows_per_scale = l.n;
-    l.groups = 1;
-    l.group_size = l.k;
-    const float one = 1;
-    const auto bytes = std::as_bytes(std::span(&one, 1));
-    p.scales.assign(bytes.begin(), bytes.end());
-    p.zeros.clear();
-    p.g_idx.clear();
-    CKPT_TRY_VOID(p.decode(row, row + 1, line), "code");
-    if (l.element == quant::Element::code || l.element == quant::Element::i8) {
-      facts.code = static_cast<std::int64_t>(line[column]);
-    }
-    if (*facts.scale != 0) {
-      facts.zero =
-          std::round(line[column] - static_cast<float>(offset) - facts.value / *facts.scale);
-    }
+    CKPT_TRY_VOID(read_packed_cell(*model, m, facts), "weight");
   }
   const std::int32_t there = session.reference_module(module);
   if (there < 0 || session.reference_model() == nullptr) return facts;
   const auto r = static_cast<std::uint32_t>(there);
   if (!session.reference_model()->is_plain(r)) return facts;
   const auto p = session.reference_model()->load_rows(r, row, row + 1);
+  std::vector<float> line(size.columns);
   if (!p || p->row_size() != line.size() || !p->decode(0, 1, line)) return facts;
   facts.reference = line[column];
   return facts;

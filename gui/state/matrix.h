@@ -29,8 +29,7 @@ struct Block {
   [[nodiscard]] std::uint64_t cells() const { return (row_end - row) * (column_end - column); }
 };
 
-/// Numbers in rows and columns; axes after the first are joined. Immutable but for a bounded cache
-/// of packed bytes; read() is thread-safe.
+/// Numbers in rows and columns; axes after the first are joined. Immutable; reading is thread-safe.
 class Matrix {
  public:
   Matrix(std::uint64_t rows, std::uint64_t columns) : rows_(rows), columns_(columns) {}
@@ -47,11 +46,24 @@ class Matrix {
   /// internal when the block lies outside.
   [[nodiscard]] Result<void> read(const Block& block, std::span<float> out) const;
 
+  /// Of a block every `row_step`th row, from its first on: `out` [rows / row_step rounded up,
+  /// columns]. Errors: as read().
+  [[nodiscard]] Result<void> read_some(const Block& block, std::uint64_t row_step,
+                                       std::span<float> out) const;
+
+  /// Whether a few whole columns are cheaper to read than a few whole rows.
+  [[nodiscard]] virtual bool by_columns() const { return false; }
+
+  /// Bytes of the weight that are kept in memory.
+  [[nodiscard]] virtual std::uint64_t held_bytes() const { return 0; }
+
   /// Rows that one read should take so that the bytes behind it stay within a few megabytes.
   [[nodiscard]] std::uint64_t rows_at_a_time(std::uint64_t columns) const;
 
  protected:
   [[nodiscard]] virtual Result<void> fill(const Block& block, std::span<float> out) const = 0;
+  [[nodiscard]] virtual Result<void> fill_some(const Block& block, std::uint64_t row_step,
+                                               std::span<float> out) const;
 
  private:
   std::uint64_t rows_;
@@ -66,11 +78,12 @@ struct MatrixId {
   friend bool operator==(const MatrixId&, const MatrixId&) = default;
 };
 
-/// The matrix of a selection. `memory_limit` bounds the bytes of a packed weight that is held.
-/// The session outlives the matrix. Errors: not_found (nothing selected, no reference), unsupported
-/// (a layout or dtype that cannot be read), limit.
+/// The matrix of a selection. A packed weight of at most `hold_bytes` is held in memory, of a
+/// larger one the blocks that are asked for are read. The session outlives the matrix. Errors:
+/// not_found (nothing selected, no reference), unsupported (a layout or dtype that cannot be read),
+/// as Model::load.
 [[nodiscard]] Result<std::shared_ptr<const Matrix>> open_matrix(
-    const std::shared_ptr<const Session>& session, const MatrixId& id, std::uint64_t memory_limit);
+    const std::shared_ptr<const Session>& session, const MatrixId& id, std::uint64_t hold_bytes);
 
 /// Everything known of one cell of a weight, for the tooltip.
 struct CellFacts {
@@ -84,8 +97,8 @@ struct CellFacts {
   std::optional<float> reference;
 };
 
-/// Reads one cell of a module's weight with its code, zero, scale and reference. Reads whole packed
-/// modules: for workers. Errors: as open_matrix.
+/// Reads one cell of a module's weight with its code, zero, scale and reference: for workers.
+/// Errors: as open_matrix.
 [[nodiscard]] Result<CellFacts> read_cell(const Session& session, std::int32_t module,
                                           std::uint64_t row, std::uint64_t column);
 

@@ -39,7 +39,19 @@ struct Area {
   Block cells;
   std::uint64_t step_y = 1;
   std::uint64_t step_x = 1;
+
+  [[nodiscard]] std::uint64_t down() const { return cells.row_end - cells.row; }
+
+  [[nodiscard]] std::uint64_t across() const { return cells.column_end - cells.column; }
 };
+
+Tile empty_tile(const Area& a) {
+  Tile tile;
+  tile.rows = static_cast<std::uint32_t>((a.down() + a.step_y - 1) / a.step_y);
+  tile.columns = static_cast<std::uint32_t>((a.across() + a.step_x - 1) / a.step_x);
+  tile.values.assign(std::size_t{tile.rows} * tile.columns, 0);
+  return tile;
+}
 
 Area area_of(const Matrix& m, const TileKey& key) {
   Area area;
@@ -70,12 +82,65 @@ void merge_row(std::span<const float> cells, bool first_row, const TileKey& key,
 /// Sums into means, by the cells that each pixel has.
 void divide(Tile& tile, const Area& a, std::uint64_t down, std::uint64_t across) {
   for (std::uint32_t y = 0; y < tile.rows; ++y) {
-    const std::uint64_t high = tile.sampled ? 1 : std::min(a.step_y, down - y * a.step_y);
+    const std::uint64_t high = std::min(a.step_y, down - y * a.step_y);
     for (std::uint32_t x = 0; x < tile.columns; ++x) {
       const std::uint64_t wide = std::min(a.step_x, across - x * a.step_x);
       tile.values[std::size_t{y} * tile.columns + x] /= static_cast<float>(high * wide);
     }
   }
+}
+
+/// Cells along the lines that a sample reads: some megabytes.
+constexpr std::uint64_t kSampledCells = 4ULL << 20;
+/// Rows of a column that a pixel of a sample looks at.
+constexpr std::uint64_t kRowsPerPixel = 4;
+
+/// Pixels that one line of a sample stands for.
+struct Stretch {
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+};
+
+/// One row of cells into the rows of pixels `to`.
+Result<void> sample_row(const Matrix& matrix, const Area& a, const TileKey& key, const Stretch& to,
+                        Tile& tile) {
+  std::vector<float> values(a.across());
+  const std::uint64_t row = a.cells.row + to.begin * a.step_y;
+  CKPT_TRY_VOID(matrix.read({row, row + 1, a.cells.column, a.cells.column_end}, values), "row");
+  const auto line = [&](std::uint32_t y) {
+    return std::span(tile.values).subspan(std::size_t{y} * tile.columns, tile.columns);
+  };
+  merge_row(values, true, key, line(to.begin));
+  if (key.reduce == Reduce::mean) {
+    for (std::uint32_t x = 0; x < tile.columns; ++x) {
+      line(to.begin)[x] /= static_cast<float>(std::min(a.step_x, a.across() - x * a.step_x));
+    }
+  }
+  for (std::uint32_t y = to.begin + 1; y < to.end; ++y)
+    std::ranges::copy(line(to.begin), line(y).begin());
+  return {};
+}
+
+/// One column of cells into the columns of pixels `to`.
+Result<void> sample_column(const Matrix& matrix, const Area& a, const TileKey& key,
+                           const Stretch& to, Tile& tile) {
+  const std::uint64_t step = std::max<std::uint64_t>(a.step_y / kRowsPerPixel, 1);
+  const std::uint64_t per_pixel = a.step_y / step;
+  std::vector<float> values((a.down() + step - 1) / step);
+  const std::uint64_t column = a.cells.column + to.begin * a.step_x;
+  CKPT_TRY_VOID(matrix.read_some({a.cells.row, a.cells.row_end, column, column + 1}, step, values),
+                "column");
+  for (std::uint32_t y = 0; y < tile.rows; ++y) {
+    const std::uint64_t first = y * per_pixel;
+    const std::uint64_t end = std::min<std::uint64_t>(first + per_pixel, values.size());
+    float pixel = values[first];
+    for (std::uint64_t i = first + 1; i < end; ++i) merge(pixel, values[i], key.reduce);
+    if (key.reduce == Reduce::mean) pixel /= static_cast<float>(end - first);
+    const std::size_t at = std::size_t{y} * tile.columns;
+    std::fill(tile.values.begin() + static_cast<std::ptrdiff_t>(at + to.begin),
+              tile.values.begin() + static_cast<std::ptrdiff_t>(at + to.end), pixel);
+  }
+  return {};
 }
 
 }  // namespace
@@ -98,19 +163,14 @@ std::uint64_t cells_of(const Matrix& matrix, const TileKey& key) {
   return area_of(matrix, key).cells.cells();
 }
 
-Result<Tile> make_tile(const Matrix& matrix, const TileKey& key, std::stop_token stop,
-                       bool sample) {
+Result<Tile> make_tile(const Matrix& matrix, const TileKey& key, std::stop_token stop) {
   const Area a = area_of(matrix, key);
-  const std::uint64_t across = a.cells.column_end - a.cells.column;
-  const std::uint64_t down = a.cells.row_end - a.cells.row;
-  Tile tile;
-  tile.sampled = sample && a.step_y > 1;
-  tile.rows = static_cast<std::uint32_t>((down + a.step_y - 1) / a.step_y);
-  tile.columns = static_cast<std::uint32_t>((across + a.step_x - 1) / a.step_x);
-  tile.values.assign(std::size_t{tile.rows} * tile.columns, 0);
-  const std::uint64_t at_a_time = tile.sampled ? 1 : matrix.rows_at_a_time(across);
+  const std::uint64_t across = a.across();
+  const std::uint64_t down = a.down();
+  Tile tile = empty_tile(a);
+  const std::uint64_t at_a_time = matrix.rows_at_a_time(across);
   std::vector<float> values;
-  for (std::uint64_t r = 0; r < down; r += tile.sampled ? a.step_y : at_a_time) {
+  for (std::uint64_t r = 0; r < down; r += at_a_time) {
     if (stop.stop_requested()) return fail(ErrorKind::cancelled, "stopped");
     const std::uint64_t end = std::min(r + at_a_time, down);
     values.resize((end - r) * across);
@@ -123,6 +183,35 @@ Result<Tile> make_tile(const Matrix& matrix, const TileKey& key, std::stop_token
   }
   if (key.reduce == Reduce::mean) divide(tile, a, down, across);
   return tile;
+}
+
+Result<Tile> sample_tile(const Matrix& matrix, const TileKey& key, std::stop_token stop) {
+  const Area a = area_of(matrix, key);
+  Tile tile = empty_tile(a);
+  tile.sampled = true;
+  const bool by_columns = matrix.by_columns();
+  const std::uint32_t lines = by_columns ? tile.columns : tile.rows;
+  const std::uint64_t length = std::max<std::uint64_t>(by_columns ? a.down() : a.across(), 1);
+  const auto n = static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(kSampledCells / length, std::min(lines, 1U), lines));
+  for (std::uint32_t i = 0; i < n; ++i) {
+    if (stop.stop_requested()) return fail(ErrorKind::cancelled, "stopped");
+    const Stretch to{static_cast<std::uint32_t>(std::uint64_t{i} * lines / n),
+                     static_cast<std::uint32_t>((std::uint64_t{i} + 1) * lines / n)};
+    CKPT_TRY_VOID(
+        by_columns ? sample_column(matrix, a, key, to, tile) : sample_row(matrix, a, key, to, tile),
+        "tile");
+  }
+  return tile;
+}
+
+TileKey further_out(const TileKey& key) {
+  TileKey out = key;
+  out.level_y = static_cast<std::uint8_t>(key.level_y + 2);
+  out.level_x = static_cast<std::uint8_t>(key.level_x + 2);
+  out.y /= 4;
+  out.x /= 4;
+  return out;
 }
 
 const Tile* TileStore::find(const TileKey& key) {
@@ -141,6 +230,15 @@ void TileStore::put(const TileKey& key, Tile tile) {
   bytes_ += tile.bytes();
   by_use_.push_front({key, std::move(tile)});
   at_[key] = by_use_.begin();
+  shrink();
+}
+
+void TileStore::set_limit(std::uint64_t bytes) {
+  limit_ = bytes;
+  shrink();
+}
+
+void TileStore::shrink() {
   while (bytes_ > limit_ && by_use_.size() > 1) {
     bytes_ -= by_use_.back().tile.bytes();
     at_.erase(by_use_.back().key);

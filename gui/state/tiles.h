@@ -33,17 +33,25 @@ struct TileKey {
 struct Tile {
   std::uint32_t rows = 0;  ///< pixels inside the matrix
   std::uint32_t columns = 0;
-  bool sampled = false;       ///< each pixel shows one row of its cells only
+  bool sampled = false;       ///< from some of the cells only
   std::vector<float> values;  ///< [rows, columns]
 
   [[nodiscard]] std::uint64_t bytes() const { return values.size() * sizeof(float) + 128; }
 };
 
 /// Reads and reduces one tile. NaN wins over infinities, and they over numbers, so that one of them
-/// stays visible however far out. With `sample` only the first row of each pixel is read. Errors:
-/// as Matrix::read, cancelled.
-[[nodiscard]] Result<Tile> make_tile(const Matrix& matrix, const TileKey& key, std::stop_token stop,
-                                     bool sample = false);
+/// stays visible however far out. Errors: as Matrix::read, cancelled.
+[[nodiscard]] Result<Tile> make_tile(const Matrix& matrix, const TileKey& key,
+                                     std::stop_token stop);
+
+/// The same from a part of the cells that is read in a moment, some rows or, where those are
+/// cheaper, some columns; what lies between shows its neighbour.
+[[nodiscard]] Result<Tile> sample_tile(const Matrix& matrix, const TileKey& key,
+                                       std::stop_token stop);
+
+/// The tile two levels further out that holds a tile: one picture of a large matrix is few of
+/// those.
+[[nodiscard]] TileKey further_out(const TileKey& key);
 
 /// Cells that a tile stands for at most: above some millions a sample is worth its while.
 [[nodiscard]] std::uint64_t cells_of(const Matrix& matrix, const TileKey& key);
@@ -62,11 +70,15 @@ class TileStore {
 
   [[nodiscard]] std::uint64_t limit() const { return limit_; }
 
+  void set_limit(std::uint64_t bytes);
+
  private:
   struct Kept {
     TileKey key;
     Tile tile;
   };
+
+  void shrink();
 
   std::uint64_t limit_;
   std::uint64_t bytes_ = 0;

@@ -147,7 +147,7 @@ Picture compose(const ComposeArgs& args) {
       const Tile* tile = best_tile(args.tiles, found);
       if (tile == nullptr || tile->sampled || found != key) {
         picture.complete = false;
-        if (args.request) args.request(key);
+        if (args.request) args.request(key, tile == nullptr);
       }
       fill(picture, down, along, tile, found, {rows, columns, args.coloring});
     }

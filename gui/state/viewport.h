@@ -59,8 +59,9 @@ struct ComposeArgs {
   Reduce reduce = Reduce::largest;
   Coloring coloring;
   TileStore& tiles;
-  /// Called for each tile that is wanted and absent, or there as a sample only.
-  std::function<void(const TileKey&)> request;
+  /// Called for each tile that is wanted and absent, or there as a sample only; `blank` when
+  /// nothing stands in its place yet.
+  std::function<void(const TileKey&, bool blank)> request;
 };
 
 /// Draws what the store has: a tile that is not there is drawn from a coarser one, or in the colour

@@ -4,8 +4,17 @@
 
 namespace ckpt::gui {
 
-Workers::Workers(unsigned threads, std::function<void()> wake) : wake_(std::move(wake)) {
-  for (unsigned i = 0; i < std::max(threads, 1U); ++i) {
+namespace {
+
+bool is_long(Work group) {
+  return group >= Work::refine;
+}
+
+}  // namespace
+
+Workers::Workers(unsigned threads, std::function<void()> wake)
+    : wake_(std::move(wake)), n_threads_(std::max(threads, 2U)) {
+  for (unsigned i = 0; i < n_threads_; ++i) {
     threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
   }
 }
@@ -50,23 +59,30 @@ std::pair<std::string, std::size_t> Workers::status() const {
   return {queue_.empty() ? "" : queue_.front().title, n};
 }
 
+std::deque<Workers::Entry>::iterator Workers::next() {
+  const auto at = std::ranges::min_element(queue_, {}, &Entry::group);
+  const bool full = long_running_ + 1 >= n_threads_;
+  return at != queue_.end() && is_long(at->group) && full ? queue_.end() : at;
+}
+
 void Workers::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (ready_.wait(lock, stop, [this] { return !queue_.empty(); })) {
-    // Opening and single cells go before tiles, tiles before whole scans.
-    const auto urgent = std::ranges::min_element(queue_, {}, [](const Entry& e) {
-      return e.group == Work::cell ? 0 : e.group == Work::check ? 5 : static_cast<int>(e.group) + 1;
-    });
-    Entry entry = std::move(*urgent);
-    queue_.erase(urgent);
+  while (ready_.wait(lock, stop, [this] { return next() != queue_.end(); })) {
+    const auto at = next();
+    Entry entry = std::move(*at);
+    queue_.erase(at);
     const std::uint64_t number = next_++;
-    const auto at = running_.emplace(number, Running{entry.group, entry.title, {}}).first;
-    const std::stop_token token = at->second.source.get_token();
+    const std::size_t is_one = is_long(entry.group) ? 1 : 0;
+    long_running_ += is_one;
+    const auto running = running_.emplace(number, Running{entry.group, entry.title, {}}).first;
+    const std::stop_token token = running->second.source.get_token();
     lock.unlock();
     entry.job(token);
     lock.lock();
     running_.erase(number);
+    long_running_ -= is_one;
     lock.unlock();
+    if (is_one > 0) ready_.notify_one();
     if (wake_) wake_();
     lock.lock();
   }

@@ -14,11 +14,12 @@
 
 namespace ckpt::gui {
 
-/// What a group of work is for; cancelling goes by group.
-enum class Work : std::uint8_t { open, check, tiles, census, cell, save };
+/// What a group of work is for, the most urgent first; cancelling goes by group. From `refine` on
+/// it is long work, which leaves one thread to what somebody waits for.
+enum class Work : std::uint8_t { cell, open, tiles, refine, census, check, save };
 
-/// Threads that run jobs. A job gets a token that a cancel of its group stops, and says what it
-/// found through its own channel. Jobs must not throw. Thread-safe.
+/// Threads that run jobs, at least two. A job gets a token that a cancel of its group stops, and
+/// says what it found through its own channel. Jobs must not throw. Thread-safe.
 class Workers {
  public:
   using Job = std::function<void(std::stop_token)>;
@@ -52,13 +53,17 @@ class Workers {
   };
 
   void run(const std::stop_token& stop);
+  /// The queued entry to run next, the end when none may run now.
+  std::deque<Entry>::iterator next();
 
   mutable std::mutex mutex_;
   std::condition_variable_any ready_;
   std::deque<Entry> queue_;
   std::map<std::uint64_t, Running> running_;
+  std::size_t long_running_ = 0;
   std::uint64_t next_ = 0;
   std::function<void()> wake_;
+  std::size_t n_threads_;
   std::vector<std::jthread> threads_;
 };
 

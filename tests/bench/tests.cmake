@@ -10,6 +10,8 @@ add_executable(bench_kl EXCLUDE_FROM_ALL ${CMAKE_CURRENT_SOURCE_DIR}/bench/kl_be
 target_link_libraries(bench_kl PRIVATE ckpt_validator_pipeline)
 add_executable(bench_decode EXCLUDE_FROM_ALL ${CMAKE_CURRENT_SOURCE_DIR}/bench/decode_bench.cpp)
 target_link_libraries(bench_decode PRIVATE ckpt_validator_pipeline)
+add_executable(bench_viewer EXCLUDE_FROM_ALL ${CMAKE_CURRENT_SOURCE_DIR}/bench/viewer_bench.cpp)
+target_link_libraries(bench_viewer PRIVATE ckpt_gui_state)
 if(TARGET ckpt_cuda)
   find_package(CUDAToolkit REQUIRED)
   add_executable(bench_gpu EXCLUDE_FROM_ALL ${CMAKE_CURRENT_SOURCE_DIR}/bench/gpu/gpu_bench.cu

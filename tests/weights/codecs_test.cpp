@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <vector>
 
 #include "tests/weights/opened.h"
 #include "validator/base/json.h"
@@ -23,6 +24,34 @@ std::shared_ptr<const json::Document> expected() {
   return *document;
 }
 
+/// Blocks of a packed weight decode to what stands in the whole one.
+void check_blocks(const Model& model, std::uint32_t module, const std::vector<float>& whole,
+                  std::uint64_t rows, std::uint64_t columns) {
+  for (const Block& b : {Block{0, 1, 0, 1}, Block{5, 9, 17, 33}, Block{rows - 1, rows, 0, columns},
+                         Block{0, rows, columns - 1, columns}, Block{3, rows, 40, columns - 5}}) {
+    CAPTURE(b.row);
+    CAPTURE(b.column);
+    const auto part = model.load_block(module, b);
+    REQUIRE_MESSAGE(part.has_value(), (part ? "" : part.error().message));
+    const std::uint64_t wide = part->weight.row_size();
+    REQUIRE(part->row <= b.row);
+    REQUIRE(part->column <= b.column);
+    REQUIRE(part->row + part->weight.rows() >= b.row_end);
+    REQUIRE(part->column + wide >= b.column_end);
+    const auto decoded = part->weight.decode_all();
+    REQUIRE_MESSAGE(decoded.has_value(), (decoded ? "" : decoded.error().message));
+    std::size_t wrong = 0;
+    for (std::uint64_t r = part->row; r < part->row + part->weight.rows(); ++r) {
+      for (std::uint64_t c = part->column; c < part->column + wide; ++c) {
+        const float got = (*decoded)[(r - part->row) * wide + c - part->column];
+        if (std::memcmp(&got, &whole[r * columns + c], sizeof got) != 0) ++wrong;
+      }
+    }
+    CHECK(wrong == 0);
+  }
+  CHECK(model.load_block(module, {7, 7, 0, columns}).error().kind == ErrorKind::internal);
+}
+
 std::size_t check_repo(const std::string& name) {
   config::ModelConfig config;
   const auto repo = open_model(std::string(CKPT_FIXTURES) + "/codecs/" + name, config);
@@ -38,6 +67,7 @@ std::size_t check_repo(const std::string& name) {
     REQUIRE_MESSAGE(weight.has_value(), (weight ? "" : weight.error().message));
     auto decoded = weight->decode_all();
     REQUIRE(decoded);
+    check_blocks(repo->model, repo->at(module), *decoded, weight->rows(), weight->row_size());
     for (float& w : *decoded) w += 0.0F;  // -0 as 0
     std::size_t at = 0;
     one.value.find("first").each([&](const json::Value& v) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
+#include <optional>
 
 #include "validator/base/bits.h"
 #include "validator/base/text.h"
@@ -70,14 +72,23 @@ Result<Cut> cut_of(const Tensor& t, const quant::Stored& s, const arch::Module& 
 Result<Bytes> read_cut(const container::Checkpoint& c, const Tensor& t, const Cut& cut) {
   const std::uint64_t width = dtype_bits(t.dtype) / 8;
   const std::uint64_t first = (cut.slice * cut.rows + cut.row_begin) * cut.cols * width;
-  Bytes rows((cut.row_end - cut.row_begin) * cut.cols * width);
+  const std::uint64_t n_rows = cut.row_end - cut.row_begin;
+  const std::uint64_t row_bytes = (cut.col_end - cut.col_begin) * width;
+  const std::uint64_t begin = cut.col_begin * width;
+  Bytes out(cut.elements() * width);
+  // A quarter of a row or less is read by itself: the rest would cost more than the calls.
+  if (n_rows > 1 && row_bytes > 0 && row_bytes * 4 <= cut.cols * width) {
+    for (std::uint64_t r = 0; r < n_rows; ++r) {
+      const std::span<std::byte> to(out.data() + r * row_bytes, row_bytes);
+      CKPT_TRY_VOID(c.read(t, first + r * cut.cols * width + begin, to), shown(t.name));
+    }
+    return out;
+  }
+  Bytes rows(n_rows * cut.cols * width);
   CKPT_TRY_VOID(c.read(t, first, rows), shown(t.name));
   if (cut.col_end - cut.col_begin == cut.cols) return rows;
-  Bytes out(cut.elements() * width);
-  const std::uint64_t row_bytes = (cut.col_end - cut.col_begin) * width;
-  for (std::uint64_t r = 0; r < cut.row_end - cut.row_begin; ++r) {
-    std::memcpy(out.data() + r * row_bytes, rows.data() + (r * cut.cols + cut.col_begin) * width,
-                row_bytes);
+  for (std::uint64_t r = 0; r < n_rows; ++r) {
+    std::memcpy(out.data() + r * row_bytes, rows.data() + r * cut.cols * width + begin, row_bytes);
   }
   return out;
 }
@@ -126,6 +137,113 @@ bool unused(std::span<const std::byte> g_idx) {
     if (load<std::int32_t>(g_idx.data() + 4 * k) != -1) return false;
   }
   return true;
+}
+
+/// A stretch of one axis.
+struct Span {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+
+  [[nodiscard]] std::uint64_t count() const { return end - begin; }
+};
+
+/// `asked` widened to whole steps within [0, n).
+Span widened(std::uint64_t begin, std::uint64_t end, std::uint64_t step, std::uint64_t n) {
+  end = std::min(end, n);
+  begin = std::min(begin, end) / step * step;
+  return {begin, std::min((end + step - 1) / step * step, n)};
+}
+
+/// Codes after which a new word (byte) begins with a code.
+std::uint64_t codes_per_turn(unsigned bits, unsigned unit) {
+  return unit / std::gcd(unit, bits);
+}
+
+/// What is read of a packed weight, and the layout of that part.
+struct Taken {
+  Span rows;
+  Span columns;
+  Span groups;
+  quant::Layout layout;
+};
+
+// `regular`: input k is of group k div group_size, so that the groups of some columns are known.
+Result<Taken> taken_for(const quant::Layout& l, const Block& asked, bool regular) {
+  if (l.bits < 1 || l.bits > 8 || l.group_size == 0 || l.rows_per_scale == 0) {
+    return fail(ErrorKind::format, "a layout without groups or bits");
+  }
+  if (asked.row >= std::min(asked.row_end, l.n) ||
+      asked.column >= std::min(asked.column_end, l.k)) {
+    return fail(ErrorKind::internal, "an empty block");
+  }
+  const bool packed_zeros = l.has_zeros && !l.zeros_are_bytes;
+  const bool packed_out = !l.words_row_is_out && l.pack_axis == quant::PackAxis::out;
+  std::uint64_t row_step = packed_zeros || packed_out ? codes_per_turn(l.bits, 32) : 1;
+  if (l.rows_per_scale < l.n) row_step = std::lcm(row_step, l.rows_per_scale);
+  const std::uint64_t column_step =
+      packed_out ? 1 : codes_per_turn(l.bits, l.words_row_is_out && l.rows_are_bytes ? 8 : 32);
+  Taken t{widened(asked.row, asked.row_end, row_step, l.n),
+          widened(asked.column, asked.column_end, column_step, l.k),
+          {0, l.groups},
+          l};
+  t.layout.n = t.rows.count();
+  t.layout.k = t.columns.count();
+  if (l.rows_per_scale >= l.n) t.layout.rows_per_scale = t.layout.n;
+  if (regular && t.columns.count() < l.k) {
+    t.groups = {t.columns.begin / l.group_size,
+                std::min((t.columns.end - 1) / l.group_size + 1, l.groups)};
+    t.layout.groups = t.groups.count();
+  }
+  return t;
+}
+
+/// What to take of the two axes of a stored tensor, in its elements. Empty: all.
+struct Axes {
+  bool rows_are_out = false;
+  std::optional<Span> rows;
+  std::optional<Span> columns;
+};
+
+Axes axes_of(bool rows_are_out, const Span& out, const Span& in) {
+  return {rows_are_out, rows_are_out ? out : in, rows_are_out ? in : out};
+}
+
+/// A stretch of codes in units that hold `unit` bits.
+Span in_units(const Span& codes, unsigned bits, unsigned unit) {
+  return {codes.begin * bits / unit, (codes.end * bits + unit - 1) / unit};
+}
+
+Axes word_axes(const quant::Layout& l, const Taken& t) {
+  if (l.words_row_is_out)
+    return axes_of(true, t.rows, in_units(t.columns, l.bits, l.rows_are_bytes ? 8 : 32));
+  if (l.pack_axis == quant::PackAxis::in)
+    return axes_of(false, t.rows, in_units(t.columns, l.bits, 32));
+  return axes_of(false, in_units(t.rows, l.bits, 32), t.columns);
+}
+
+Axes scale_axes(const quant::Layout& l, const Taken& t) {
+  const Span rows = l.rows_per_scale >= l.n
+                        ? Span{0, l.scale_rows()}
+                        : Span{t.rows.begin / l.rows_per_scale,
+                               (t.rows.end + l.rows_per_scale - 1) / l.rows_per_scale};
+  return axes_of(l.scales_row_is_out, rows, t.groups);
+}
+
+Axes zero_axes(const quant::Layout& l, const Taken& t) {
+  if (l.zeros_are_bytes) return axes_of(true, t.rows, t.groups);
+  return axes_of(l.zeros_row_is_out, in_units(t.rows, l.bits, 32), t.groups);
+}
+
+void narrow(Cut& cut, const Axes& axes) {
+  // A single number stands for all of the weight.
+  if (cut.rows * cut.cols == 1) return;
+  const auto take = [](const std::optional<Span>& part, std::uint64_t& begin, std::uint64_t& end) {
+    if (!part) return;
+    end = std::min(end, begin + part->end);
+    begin = std::min(end, begin + part->begin);
+  };
+  take(axes.rows, cut.row_begin, cut.row_end);
+  take(axes.columns, cut.col_begin, cut.col_end);
 }
 
 }  // namespace
@@ -182,7 +300,11 @@ Result<Parameter> Model::load(std::uint32_t module) const {
   const arch::Module& m = blueprint_->modules()[module];
   const quant::Stored& s = stored_->modules[module];
   CKPT_TRY_VOID(check(module), "weights");
-  if (s.format != quant::Format::plain) return load_packed(module);
+  if (s.format != quant::Format::plain) {
+    constexpr std::uint64_t kAll = ~std::uint64_t{0};
+    CKPT_TRY(Part part, load_block(module, {0, kAll, 0, kAll}), "weights");
+    return std::move(part.weight);
+  }
   return load_rows(module, 0, m.shape.empty() ? 1 : m.shape[0]);
 }
 
@@ -233,54 +355,86 @@ Result<Parameter> Model::load_rows(std::uint32_t module, std::uint64_t begin,
   return p;
 }
 
-Result<Parameter> Model::load_packed(std::uint32_t module) const {
+// Where the inputs of a packed weight find their groups: [columns] I32, empty when k div group_size
+// says it for the whole weight.
+Result<Bytes> Model::load_groups(std::uint32_t module, const quant::Layout& layout) const {
+  const arch::Module& m = blueprint_->modules()[module];
+  const Tensor* g_idx = tensor(module, Member::g_idx);
+  if (g_idx == nullptr) g_idx = tensor(module, Member::weight_g_idx);
+  if (g_idx == nullptr) return Bytes{};
+  const bool stacked =
+      stored_->modules[module].spelling == Spelling::stacked && g_idx->shape.size() == 2;
+  const std::uint64_t slices = stacked ? g_idx->shape[0] : 1;
+  const std::uint64_t bytes = 4 * layout.k;
+  if (g_idx->dtype != Dtype::i32 || g_idx->bytes() != slices * bytes ||
+      (stacked && static_cast<std::uint64_t>(m.expert) >= slices)) {
+    return fail(ErrorKind::format,
+                fmt::format("{}: g_idx is {} {}, I32 [{}] expected", m.name,
+                            dtype_name(g_idx->dtype), shape_text(g_idx->shape), layout.k));
+  }
+  Bytes out(bytes);
+  const std::uint64_t first = stacked ? static_cast<std::uint64_t>(m.expert) * bytes : 0;
+  CKPT_TRY_VOID(checkpoint_->read(*g_idx, first, out), m.name);
+  if (trivial(out, layout.group_size) || unused(out)) out.clear();
+  return out;
+}
+
+Result<Part> Model::load_block(std::uint32_t module, const Block& block) const {
   const arch::Module& m = blueprint_->modules()[module];
   const quant::Stored& s = stored_->modules[module];
-  Parameter p;
+  if (s.format == quant::Format::plain) {
+    return fail(ErrorKind::unsupported, fmt::format("{}: a block of a plain weight", m.name));
+  }
+  CKPT_TRY(const quant::Codec codec, this->codec(module), "weights");
+  const quant::Layout& whole = codec.layout;
+  CKPT_TRY(Bytes g_idx, load_groups(module, whole), "weights");
+  CKPT_TRY(const Taken taken, taken_for(whole, block, g_idx.empty()), m.name);
+  Part part{{}, taken.rows.begin, taken.columns.begin, taken.groups.begin};
+  Parameter& p = part.weight;
   p.name = m.name;
   p.shape = m.shape;
   p.packed = true;
-  CKPT_TRY(const quant::Codec codec, this->codec(module), "weights");
-  p.layout = codec.layout;
-  const auto read = [&](Member member, bool rows_are_out, Bytes& to) -> Result<void> {
+  p.layout = taken.layout;
+  const auto read = [&](Member member, const Axes& axes, Bytes& to) -> Result<void> {
     const Tensor* t = tensor(module, member);
     if (t == nullptr) return {};
-    CKPT_TRY(const Cut cut, cut_of(*t, s, m, rows_are_out), "weights");
+    CKPT_TRY(Cut cut, cut_of(*t, s, m, axes.rows_are_out), "weights");
+    narrow(cut, axes);
     CKPT_TRY(to, read_cut(*checkpoint_, *t, cut), "weights");
     return {};
   };
-  CKPT_TRY_VOID(read(codec.words, p.layout.words_row_is_out, p.data), m.name);
-  CKPT_TRY_VOID(read(codec.scales, p.layout.scales_row_is_out, p.scales), m.name);
-  if (codec.zeros) {
-    const bool rows = p.layout.zeros_row_is_out || p.layout.zeros_are_bytes;
-    CKPT_TRY_VOID(read(*codec.zeros, rows, p.zeros), m.name);
-  }
+  CKPT_TRY_VOID(read(codec.words, word_axes(whole, taken), p.data), m.name);
+  CKPT_TRY_VOID(read(codec.scales, scale_axes(whole, taken), p.scales), m.name);
+  if (codec.zeros) CKPT_TRY_VOID(read(*codec.zeros, zero_axes(whole, taken), p.zeros), m.name);
   if (codec.factor) {
     Bytes factor;
-    CKPT_TRY_VOID(read(*codec.factor, true, factor), m.name);
+    CKPT_TRY_VOID(read(*codec.factor, {.rows_are_out = true}, factor), m.name);
     if (factor.size() != sizeof(float)) {
       return fail(ErrorKind::format,
                   fmt::format("{}: a global scale of {} bytes, 4 expected", m.name, factor.size()));
     }
     p.layout.scale_factor = ckpt::load<float>(factor.data());
   }
-  const Tensor* g_idx = tensor(module, Member::g_idx);
-  if (g_idx == nullptr) g_idx = tensor(module, Member::weight_g_idx);
-  if (g_idx == nullptr) return p;
-  const bool stacked = s.spelling == Spelling::stacked && g_idx->shape.size() == 2;
-  const std::uint64_t slices = stacked ? g_idx->shape[0] : 1;
-  const std::uint64_t bytes = 4 * p.layout.k;
-  if (g_idx->dtype != Dtype::i32 || g_idx->bytes() != slices * bytes ||
-      (stacked && static_cast<std::uint64_t>(m.expert) >= slices)) {
-    return fail(ErrorKind::format,
-                fmt::format("{}: g_idx is {} {}, I32 [{}] expected", m.name,
-                            dtype_name(g_idx->dtype), shape_text(g_idx->shape), p.layout.k));
+  if (taken.rows.count() == whole.n && taken.columns.count() == whole.k) {
+    p.g_idx = std::move(g_idx);
+    return part;
   }
-  p.g_idx.resize(bytes);
-  const std::uint64_t first = stacked ? static_cast<std::uint64_t>(m.expert) * bytes : 0;
-  CKPT_TRY_VOID(checkpoint_->read(*g_idx, first, p.g_idx), m.name);
-  if (trivial(p.g_idx, p.layout.group_size) || unused(p.g_idx)) p.g_idx.clear();
-  return p;
+  p.shape = {taken.rows.count(), taken.columns.count()};
+  p.g_idx.resize(4 * taken.columns.count());
+  for (std::uint64_t c = 0; c < taken.columns.count(); ++c) {
+    const std::uint64_t k = taken.columns.begin + c;
+    const auto group = g_idx.empty()
+                           ? static_cast<std::int32_t>(k / whole.group_size - taken.groups.begin)
+                           : ckpt::load<std::int32_t>(g_idx.data() + 4 * k);
+    std::memcpy(p.g_idx.data() + 4 * c, &group, sizeof group);
+  }
+  return part;
+}
+
+bool Model::by_columns(std::uint32_t module) const {
+  if (is_plain(module)) return false;
+  const auto c = codec(module);
+  return c && !c->layout.words_row_is_out;
 }
 
 void Model::will_need(std::uint32_t module) const {

@@ -14,6 +14,22 @@
 
 namespace ckpt::weights {
 
+/// Rows [row, row_end) and columns [column, column_end) of a weight.
+struct Block {
+  std::uint64_t row = 0;
+  std::uint64_t row_end = 0;
+  std::uint64_t column = 0;
+  std::uint64_t column_end = 0;
+};
+
+/// A part of a weight: `weight` holds its rows from `row` on and its columns from `column` on.
+struct Part {
+  Parameter weight;
+  std::uint64_t row = 0;
+  std::uint64_t column = 0;
+  std::uint64_t group = 0;  ///< number that its first group has in the whole weight
+};
+
 /// The weights of one checkpoint, module by module, whatever their spelling and format. Views the
 /// four parts it is made of, which must outlive it. const methods are thread-safe.
 class Model {
@@ -42,6 +58,13 @@ class Model {
   /// Reads rows [begin, end) of a plain weight. Errors: as load(); unsupported for packed ones.
   [[nodiscard]] Result<Parameter> load_rows(std::uint32_t module, std::uint64_t begin,
                                             std::uint64_t end) const;
+  /// Reads what of a packed weight holds `block`, and little more: words, zeros and scales that it
+  /// shares with its neighbours come along. Errors: as load(); unsupported for plain
+  /// ones, internal for an empty block.
+  [[nodiscard]] Result<Part> load_block(std::uint32_t module, const Block& block) const;
+  /// Whether the words of a packed weight lie column by column, so that a few whole columns are
+  /// cheaper to read than a few whole rows.
+  [[nodiscard]] bool by_columns(std::uint32_t module) const;
   /// A module's bias [out] in f32. Errors: not_found, unsupported, format, io.
   [[nodiscard]] Result<std::vector<float>> load_bias(std::uint32_t module) const;
   /// Hint that a module will be loaded soon.
@@ -49,7 +72,7 @@ class Model {
 
  private:
   [[nodiscard]] const container::Tensor* tensor(std::uint32_t module, quant::Member member) const;
-  [[nodiscard]] Result<Parameter> load_packed(std::uint32_t module) const;
+  [[nodiscard]] Result<Bytes> load_groups(std::uint32_t module, const quant::Layout& layout) const;
   [[nodiscard]] Result<quant::Codec> codec(std::uint32_t module) const;
 
   const container::Checkpoint* checkpoint_;

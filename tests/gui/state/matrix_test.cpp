@@ -19,8 +19,10 @@ namespace {
 class Made final : public Matrix {
  public:
   Made(std::uint64_t rows, std::uint64_t columns,
-       std::function<float(std::uint64_t, std::uint64_t)> f)
-      : Matrix(rows, columns), f_(std::move(f)) {}
+       std::function<float(std::uint64_t, std::uint64_t)> f, bool by_columns = false)
+      : Matrix(rows, columns), f_(std::move(f)), by_columns_(by_columns) {}
+
+  [[nodiscard]] bool by_columns() const override { return by_columns_; }
 
  protected:
   Result<void> fill(const Block& b, std::span<float> out) const override {
@@ -33,6 +35,7 @@ class Made final : public Matrix {
 
  private:
   std::function<float(std::uint64_t, std::uint64_t)> f_;
+  bool by_columns_;
 };
 
 float ramp(std::uint64_t r, std::uint64_t c) {
@@ -148,7 +151,7 @@ TEST_CASE("compose: cells stand where the viewport says, absent tiles come from 
   const auto draw = [&] {
     asked.clear();
     return compose(
-        {m, 1, view, {100, 112}, Reduce::largest, coloring, tiles, [&](const TileKey& key) {
+        {m, 1, view, {100, 112}, Reduce::largest, coloring, tiles, [&](const TileKey& key, bool) {
            asked.push_back(key);
          }});
   };
@@ -236,8 +239,79 @@ TEST_CASE(
     CHECK(static_cast<float>(*facts->code) * scale[i] - facts->zero.value() * scale[i] ==
           doctest::Approx(double{decoded[i]}).epsilon(1e-3));
   }
-  CHECK_FALSE(open_matrix(*session, {Source::decoded, tensor, module}, 100).has_value());
   CHECK_FALSE(read_cell(s, module, 1U << 20, 0).has_value());
+}
+
+TEST_CASE("matrix: a packed weight that is not held gives the same cells, in blocks and in steps") {
+  const testing::OpenPair pair;
+  const auto session = Session::open(pair.options.open);
+  REQUIRE(session.has_value());
+  const std::int32_t module = (*session)->expert_module(2, 5);
+  const MatrixId id{Source::decoded, (*session)->tensor_of_module(module), module};
+  const auto held = open_matrix(*session, id, 1 << 20);
+  const auto read = open_matrix(*session, id, 0);
+  REQUIRE(held.has_value());
+  REQUIRE(read.has_value());
+  CHECK((*held)->held_bytes() > 0);
+  CHECK((*read)->held_bytes() == 0);
+  CHECK((*read)->by_columns());
+  const std::uint64_t rows = (*held)->rows();
+  const std::uint64_t columns = (*held)->columns();
+  for (const Block& b : {Block{0, rows, 0, columns}, Block{3, 17, 9, 10},
+                         Block{rows - 1, rows, columns - 1, columns}}) {
+    for (const std::uint64_t step : {1U, 5U}) {
+      std::vector<float> one((b.row_end - b.row + step - 1) / step * (b.column_end - b.column));
+      std::vector<float> other(one.size());
+      REQUIRE((*held)->read_some(b, step, one).has_value());
+      REQUIRE((*read)->read_some(b, step, other).has_value());
+      CHECK(one == other);
+    }
+  }
+}
+
+TEST_CASE("tiles: a sample shows cells of its own pixels, by rows or by columns") {
+  for (const bool by_columns : {false, true}) {
+    CAPTURE(by_columns);
+    // Every cell says where it is.
+    const Made m(
+        100'000, 700,
+        [](std::uint64_t r, std::uint64_t c) { return static_cast<float>(1 + r / 512 * 700 + c); },
+        by_columns);
+    const auto tile = sample_tile(m, {1, Reduce::largest, 9, 2, 0, 0}, {});
+    REQUIRE(tile.has_value());
+    CHECK(tile->sampled);
+    CHECK(tile->rows == 196);
+    CHECK(tile->columns == 175);
+    for (const auto& [y, x] : {std::pair{0U, 0U}, {195U, 174U}, {77U, 13U}}) {
+      const float v = tile->values[y * 175 + x] - 1;
+      const auto row = static_cast<unsigned>(v) / 700;
+      const auto column = static_cast<unsigned>(v) % 700;
+      CHECK(row == y);
+      // A column of cells stands for some columns of pixels.
+      CHECK(column / 4 <= x);
+      CHECK(column / 4 + (by_columns ? 5 : 0) >= x);
+    }
+  }
+}
+
+TEST_CASE("census: a sample has its cells from where it says") {
+  for (const bool by_columns : {false, true}) {
+    CAPTURE(by_columns);
+    const auto value = [](std::uint64_t r, std::uint64_t c) {
+      return static_cast<float>(r) * 1e-3F + static_cast<float>(c);
+    };
+    const Made m(300'000, 40, value, by_columns);
+    const auto census = take_sample(m, {});
+    REQUIRE(census.has_value());
+    CHECK(census->sampled);
+    CHECK(census->count > 2000);
+    CHECK(census->count < m.rows() * m.columns() / 10);
+    CHECK(census->high == value(census->largest.row, census->largest.column));
+    const Made small(3, 5, value, by_columns);
+    CHECK(take_sample(small, {})->count == 15);
+    const Made none(0, 5, value, by_columns);
+    CHECK(take_sample(none, {})->count == 0);
+  }
 }
 
 TEST_CASE("npy: magic, header of a multiple of 64 bytes, values in C order") {
