@@ -25,28 +25,45 @@ std::string cuda_plugin() {
 
 Result<Backend> parse_backend(std::string_view text) {
   if (text == "auto" || text == "cpu") return Backend{};
-  if (text == "cuda") return Backend{.cuda = true};
+  if (text == "cuda") return Backend{{0}};
   constexpr std::string_view kPrefix = "cuda:";
-  Backend backend{.cuda = true};
-  if (text.starts_with(kPrefix)) {
-    const std::string_view number = text.substr(kPrefix.size());
-    const char* end = number.data() + number.size();
-    const auto [at, error] = std::from_chars(number.data(), end, backend.device);
-    if (error == std::errc{} && at == end && backend.device >= 0) return backend;
+  Backend backend;
+  bool fine = text.starts_with(kPrefix);
+  text.remove_prefix(fine ? kPrefix.size() : 0);
+  while (fine) {
+    int device = -1;
+    const char* end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, device);
+    fine = error == std::errc{} && device >= 0 && std::ranges::count(backend.devices, device) == 0;
+    backend.devices.push_back(device);
+    if (at == end) break;
+    fine = fine && *at == ',';
+    text.remove_prefix(static_cast<std::size_t>(at - text.data()) + 1);
   }
-  return fail(ErrorKind::usage, "a backend is auto, cpu, cuda or cuda:N");
+  if (fine) return backend;
+  return fail(ErrorKind::usage, "a backend is auto, cpu, cuda, cuda:N or cuda:N,M,...");
 }
 
-Result<std::unique_ptr<Ops>> open_backend(const Backend& backend, ThreadPool& pool,
-                                          std::uint64_t memory) {
-  if (!backend.cuda) return make_cpu_ops(pool);
+Result<std::vector<std::unique_ptr<Ops>>> open_backend(const Backend& backend, ThreadPool& pool,
+                                                       std::uint64_t memory) {
+  std::vector<std::unique_ptr<Ops>> out;
+  if (!backend.cuda()) {
+    CKPT_TRY(auto ops, make_cpu_ops(pool), "cpu");
+    out.push_back(std::move(ops));
+    return out;
+  }
   const std::string path = cuda_plugin();
   if (path.empty()) {
     return fail(ErrorKind::device,
                 "there is no CUDA plugin (libckpt_cuda.so) beside the program or in "
                 "../lib/ckpt-check: build where the CUDA toolkit is, or use --backend cpu");
   }
-  return open_cuda(path, backend.device, memory);
+  for (const int device : backend.devices) {
+    auto ops = open_cuda(path, device, memory);
+    if (!ops) return tl::make_unexpected(std::move(ops).error());
+    out.push_back(*std::move(ops));
+  }
+  return out;
 }
 
 Result<std::unique_ptr<Ops>> open_cuda(const std::string& path, int device, std::uint64_t memory) {

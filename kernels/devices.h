@@ -22,20 +22,23 @@ struct Device {
 /// there, where an installation puts it. Empty when it is in neither.
 [[nodiscard]] std::string cuda_plugin();
 
-/// What computes: the processor, or the CUDA device of this number.
+/// What computes: the processor, or the CUDA devices of these numbers.
 struct Backend {
-  bool cuda = false;
-  int device = 0;
+  std::vector<int> devices;  ///< empty: the processor
+
+  [[nodiscard]] bool cuda() const { return !devices.empty(); }
 };
 
-/// `cpu`, `cuda`, `cuda:1`. `auto` is the processor, as long as the CUDA backend's figures are
-/// unmeasured. Errors: usage.
+/// `cpu`, `cuda`, `cuda:1`, `cuda:0,1`. `auto` is the processor, as long as the CUDA backend's
+/// figures are unmeasured. Errors: usage.
 [[nodiscard]] Result<Backend> parse_backend(std::string_view text);
 
-/// The backend's ops, over `pool` on the processor; at most `memory` bytes of a device, 0 for
-/// nearly all that is free. Errors: device (no plugin, driver or device: says which), unsupported.
-[[nodiscard]] Result<std::unique_ptr<Ops>> open_backend(const Backend& backend, ThreadPool& pool,
-                                                        std::uint64_t memory);
+/// The ops of each of the backend's devices, over `pool` on the processor; at most `memory` bytes
+/// of a device, 0 for nearly all that is free. Errors: device (no plugin, driver or device: says
+/// which), unsupported.
+[[nodiscard]] Result<std::vector<std::unique_ptr<Ops>>> open_backend(const Backend& backend,
+                                                                     ThreadPool& pool,
+                                                                     std::uint64_t memory);
 
 /// The CUDA ops of the plugin at `plugin`. Errors: as open_backend().
 [[nodiscard]] Result<std::unique_ptr<Ops>> open_cuda(const std::string& plugin, int device,

@@ -237,7 +237,7 @@ class Ops {
   /// gets NaN divergences and its counts. Metrics, sections 1 and 2.
   [[nodiscard]] virtual Result<void> divergence(const DivergenceArgs& args) = 0;
 
-  // Ops of the vision tower. A backend may lack them: the tower then runs on another one.
+  // Ops of the vision tower. A backend without them computes no images.
 
   /// y = rd((x - mean) * rsqrt(variance + eps) * weight + bias) per row; sums in f64. Tolerance:
   /// 4 ulp of the largest term. Source: arXiv 1607.06450; architecture, section 4.

@@ -121,6 +121,24 @@ TEST_CASE("file: a sparse file of 16 GiB is refused by its size, without memory"
   CHECK_FALSE(read_text(*file, 1U << 20));
 }
 
+TEST_CASE("file: what is written to a device or a pipe leaves it as it is") {
+  const Scratch s;
+  REQUIRE(::mkfifo(s.at("fifo").c_str(), 0600) == 0);
+  const int reader = ::open(s.at("fifo").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(reader >= 0);
+  REQUIRE(write_file(s.at("fifo"), "text"));
+  char got[8] = {};
+  CHECK(::read(reader, got, sizeof(got)) == 4);
+  CHECK(std::string_view(got) == "text");
+  ::close(reader);
+  CHECK(fs::is_fifo(s.at("fifo")));
+  REQUIRE(write_file("/dev/null", "text"));
+  CHECK(fs::is_character_file("/dev/null"));
+  const auto full = write_file("/dev/full", "text");
+  REQUIRE_FALSE(full);
+  CHECK(full.error().kind == ErrorKind::io);
+}
+
 TEST_CASE("file: only regular files open, and a FIFO without writer does not block") {
   const Scratch s;
   REQUIRE(::mkfifo(s.at("fifo").c_str(), 0600) == 0);

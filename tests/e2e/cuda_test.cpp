@@ -45,18 +45,20 @@ struct Short {
     tokens = {{whole[0].begin(), whole[0].begin() + 9}, {whole[1].begin(), whole[1].begin() + 4}};
   }
 
-  Result<pipeline::KlOutcome> run(forward::Mode mode, kernels::Ops* ops, Positions& positions) {
+  Result<pipeline::KlOutcome> run(forward::Mode mode, kernels::Ops* ops, Positions& positions,
+                                  std::span<kernels::Ops* const> devices = {}) {
     return pipeline::run_kl({.reference = *reference,
                              .candidate = *candidate,
                              .sequences = tokens,
                              .pool = pool,
                              .progress = progress,
                              .ops = ops,
+                             .devices = devices,
                              .mode = mode,
                              .memory_bytes = 1ULL << 30,
                              .stop = {},
                              .note = [this](std::string_view n) { notes.emplace_back(n); },
-                             .observer = &positions});
+                             .observer = devices.empty() ? &positions : nullptr});
   }
 };
 
@@ -96,6 +98,23 @@ TEST_CASE("the CUDA backend gives the processor's numbers, and the same bits in 
       CHECK(first.all[i].lse_reference == second.all[i].lse_reference);
     }
   }
+}
+
+TEST_CASE("the processor and a CUDA device share the layers of one run") {
+  Short s;
+  ThreadPool pool(1);
+  const auto cpu = kernels::make_cpu_ops(pool);
+  REQUIRE(cpu);
+  const auto cuda = device(5);
+  kernels::Ops* const devices[] = {cpu->get(), cuda.get()};
+  Positions positions;
+  const auto want = s.run(forward::Mode::fp32, cpu->get(), positions);
+  const auto got = s.run(forward::Mode::fp32, devices[0], positions, devices);
+  REQUIRE(want);
+  REQUIRE_MESSAGE(got.has_value(), (got ? "" : got.error().message));
+  CHECK(std::abs(got->metrics.kl.mean - want->metrics.kl.mean) <= 1e-5);
+  CHECK(got->metrics.kl.mean != want->metrics.kl.mean);  // some layers were the device's
+  CHECK(got->metrics.layers.size() == want->metrics.layers.size());
 }
 
 #ifndef CKPT_TEST_DEVICE

@@ -4,79 +4,18 @@
 
 #include <doctest/doctest.h>
 
-#include <condition_variable>
-#include <deque>
-#include <mutex>
 #include <numeric>
 #include <thread>
 
 #include "tests/e2e/golden.h"
 #include "validator/forward/modules.h"
+#include "validator/pipeline/local_transport.h"
 
 namespace ckpt::e2e {
 
 namespace {
 
 const PairCase kA{fixture_root(), "A-causallm-bf16", "A-causallm-w4a16-autoround", "tokens_S"};
-
-/// Queues between every two of some threads.
-class Post {
- public:
-  explicit Post(int size) : queues_(static_cast<std::size_t>(size * size)), size_(size) {}
-
-  void put(int from, int to, std::string message) {
-    const std::scoped_lock lock(mutex_);
-    queue(from, to).push_back(std::move(message));
-    bytes_ += queue(from, to).back().size();
-    changed_.notify_all();
-  }
-
-  std::string take(int from, int to) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !queue(from, to).empty(); });
-    std::string out = std::move(queue(from, to).front());
-    queue(from, to).pop_front();
-    return out;
-  }
-
-  [[nodiscard]] bool empty() const {
-    return std::ranges::all_of(queues_, [](const auto& q) { return q.empty(); });
-  }
-
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
-
- private:
-  std::vector<std::deque<std::string>> queues_;
-  int size_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::size_t bytes_ = 0;
-
-  std::deque<std::string>& queue(int from, int to) {
-    return queues_[static_cast<std::size_t>(from * size_ + to)];
-  }
-};
-
-class Mailbox final : public pipeline::Transport {
- public:
-  Mailbox(Post& post, int rank, int size) : post_(post), rank_(rank), size_(size) {}
-
-  int rank() const override { return rank_; }
-
-  int size() const override { return size_; }
-
-  Result<void> send(int to, std::string_view message) override {
-    post_.put(rank_, to, std::string(message));
-    return {};
-  }
-
-  Result<std::string> receive(int from) override { return post_.take(from, rank_); }
-
- private:
-  Post& post_;
-  int rank_;
-  int size_;
-};
 
 struct Options {
   std::uint64_t memory = 1ULL << 30;
@@ -85,6 +24,7 @@ struct Options {
   bool noise_floor = false;
   int stops = -1;  // rank that is told to stop before it begins
   int other = -1;  // rank that has other tokens
+  std::string* notes = nullptr;
 };
 
 struct Repos {
@@ -100,7 +40,8 @@ struct Repos {
   }
 };
 
-Result<pipeline::KlOutcome> measure(const Options& o, pipeline::Transport* transport = nullptr) {
+Result<pipeline::KlOutcome> measure(const Options& o, pipeline::Transport* transport = nullptr,
+                                    std::span<kernels::Ops* const> devices = {}) {
   const Repos repos;
   const int rank = transport == nullptr ? 0 : transport->rank();
   auto tokens = read_tokens(kA);
@@ -108,37 +49,52 @@ Result<pipeline::KlOutcome> measure(const Options& o, pipeline::Transport* trans
   ThreadPool pool(1);
   NoProgress progress;
   std::stop_source stop;
-  if (transport != nullptr && rank == o.stops) stop.request_stop();
+  if (rank == o.stops) stop.request_stop();
   return pipeline::run_kl({.reference = *repos.reference,
                            .candidate = *repos.candidate,
                            .sequences = tokens,
                            .pool = pool,
                            .progress = progress,
+                           .ops = devices.empty() ? nullptr : devices.front(),
+                           .devices = devices,
                            .mode = o.mode,
                            .variants = o.variants,
                            .noise_floor = o.noise_floor,
                            .memory_bytes = o.memory + static_cast<std::uint64_t>(rank),
                            .transport = transport,
                            .stop = stop.get_token(),
-                           .note = {}});
+                           .note = [&o](std::string_view text) {
+                             if (o.notes != nullptr) *o.notes += text;
+                           }});
+}
+
+/// The least memory, in steps, that a run takes: then its tokens need several passes.
+std::uint64_t least_memory() {
+  for (std::uint64_t memory = 64ULL << 20; memory < 128ULL << 20; memory += 1ULL << 20) {
+    std::string notes;
+    if (!measure({.memory = memory, .notes = &notes})) continue;
+    REQUIRE_MESSAGE(notes.find("passes of") != std::string::npos, notes);
+    return memory;
+  }
+  FAIL("no memory is enough");
+  return 0;
 }
 
 /// What each of `size` threads came to; nothing is left in the post.
 std::vector<Result<pipeline::KlOutcome>> measure_shared(int size, const Options& o) {
-  Post post(size);
+  pipeline::Post post(size);
   std::vector<Result<pipeline::KlOutcome>> out(static_cast<std::size_t>(size),
                                                fail(ErrorKind::internal, "did not run"));
   {
     std::vector<std::jthread> threads;
     for (int rank = 0; rank < size; ++rank) {
       threads.emplace_back([&, rank] {
-        Mailbox mailbox(post, rank, size);
-        out[static_cast<std::size_t>(rank)] = measure(o, &mailbox);
+        pipeline::LocalTransport transport(post, rank);
+        out[static_cast<std::size_t>(rank)] = measure(o, &transport);
       });
     }
   }
   CHECK(post.empty());
-  CHECK(post.bytes() > 0);
   return out;
 }
 
@@ -181,25 +137,32 @@ TEST_CASE("the processes' shares together ask for every weight of the layers onc
   const weights::Model candidate = model(*repos.candidate);
   const forward::Pair pair{reference, candidate};
   const config::TextConfig& text = repos.reference->config.text;
-  const auto names = [&](int first, std::optional<int> end) {
-    std::vector<std::pair<bool, std::uint32_t>> out;
-    const auto requests = forward::layer_requests(pair, text, first, end);
+  using Names = std::vector<std::pair<bool, std::uint32_t>>;
+  const auto names = [&](std::span<const int> of, bool head) {
+    Names out;
+    const auto requests = forward::layer_requests(pair, text, of, head);
     REQUIRE(requests);
     for (const weights::Request& r : *requests) out.emplace_back(r.model == &reference, r.module);
     return out;
   };
-  const auto all = names(0, {});
+  const std::vector<int> layers = forward::all_layers(text);
+  const Names all = names(layers, true);
   REQUIRE(all.size() > 100);
-  const auto layers = static_cast<int>(text.num_hidden_layers);
-  const std::vector<std::uint64_t> equal(static_cast<std::size_t>(layers), 1);
-  for (int parts = 1; parts <= layers; ++parts) {
-    const std::vector<int> bounds = pipeline::split_layers(equal, parts);
-    std::vector<std::pair<bool, std::uint32_t>> together;
-    for (std::size_t p = 0; p + 1 < bounds.size(); ++p) {
-      const auto part = names(bounds[p], bounds[p + 1]);
-      together.insert(together.end(), part.begin(), part.end());
+  const std::vector<std::uint64_t> equal(layers.size(), 1);
+  const auto count = static_cast<int>(layers.size());
+  for (int parts = 1; parts <= count; ++parts) {
+    for (const auto& owners : {pipeline::owners_of(pipeline::split_layers(equal, parts)),
+                               pipeline::deal_layers(layers.size(), parts)}) {
+      REQUIRE(owners.size() == layers.size());
+      Names together;
+      for (int layer = 0; layer < count; ++layer) {
+        CHECK(owners[static_cast<std::size_t>(layer)] < parts);
+        const Names part = names(std::span(&layer, 1), layer + 1 == count);
+        together.insert(together.end(), part.begin(), part.end());
+      }
+      CHECK(together == all);
+      for (int part = 0; part < parts; ++part) CHECK(std::ranges::count(owners, part) > 0);
     }
-    CHECK(together == all);
   }
 }
 
@@ -207,8 +170,9 @@ TEST_CASE("every process of a shared run comes to the bits of one run") {
   const forward::Variant variants[] = {{forward::Stream::reference, {{.layer = 1}}},
                                        {forward::Stream::candidate, {{.layer = 0}}},
                                        {forward::Stream::reference, {}}};
-  for (const Options& o : {Options{}, Options{.mode = forward::Mode::bf16},
-                           Options{.variants = variants, .noise_floor = true}}) {
+  for (const Options& o :
+       {Options{}, Options{.mode = forward::Mode::bf16},
+        Options{.variants = variants, .noise_floor = true}, Options{.memory = least_memory()}}) {
     const auto whole = measure(o);
     REQUIRE(whole);
     for (const int size : {2, 3, 4}) {
@@ -227,7 +191,7 @@ TEST_CASE("what one process meets ends the run of all, with its rank, and nobody
     for (const auto& one : measure_shared(3, {.stops = rank})) {
       REQUIRE_FALSE(one);
       CHECK(one.error().kind == ErrorKind::cancelled);
-      CHECK(one.error().message.find("process " + std::to_string(rank)) != std::string::npos);
+      CHECK(one.error().message.find("device " + std::to_string(rank)) != std::string::npos);
     }
     for (const auto& one : measure_shared(3, {.other = rank})) {
       REQUIRE_FALSE(one);
@@ -237,10 +201,32 @@ TEST_CASE("what one process meets ends the run of all, with its rank, and nobody
   }
 }
 
+TEST_CASE("several backends of one process share the layers and come to the bits of one") {
+  const forward::Variant variants[] = {{forward::Stream::candidate, {{.layer = 2}}}};
+  const Options o{.variants = variants, .noise_floor = true};
+  const auto whole = measure(o);
+  REQUIRE(whole);
+  std::vector<std::unique_ptr<ThreadPool>> pools;  // each serves one thread
+  std::vector<std::unique_ptr<kernels::Ops>> owned;
+  std::vector<kernels::Ops*> devices;
+  for (int i = 0; i < 3; ++i) {
+    auto ops = kernels::make_cpu_ops(*pools.emplace_back(std::make_unique<ThreadPool>(1)));
+    REQUIRE(ops);
+    devices.push_back(owned.emplace_back(*std::move(ops)).get());
+  }
+  const auto shared = measure(o, nullptr, devices);
+  REQUIRE_MESSAGE(shared.has_value(), (shared ? "" : shared.error().message));
+  CHECK(numbers(*shared) == numbers(*whole));
+  const auto stopped = measure({.stops = 0}, nullptr, devices);
+  REQUIRE_FALSE(stopped);
+  CHECK(stopped.error().kind == ErrorKind::cancelled);
+  CHECK(stopped.error().message.find("device 0") != std::string::npos);
+}
+
 TEST_CASE("more processes than layers are refused by all") {
   for (const auto& one : measure_shared(65, {})) {
     REQUIRE_FALSE(one);
-    CHECK(one.error().message.find("65 processes") != std::string::npos);
+    CHECK(one.error().message.find("65 devices") != std::string::npos);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "tests/forward/tiny_model.h"
+#include "tests/kernels/device.h"
 #include "tests/support.h"
 #include "validator/base/file.h"
 #include "validator/container/safetensors.h"
@@ -179,19 +180,17 @@ TEST_CASE("places of text and images are those of transformers, exactly") {
   }
 }
 
-TEST_CASE("the tower's rows agree with transformers on both sides") {
-  const Case c;
+namespace {
+
+void check_rows(const Case& c, kernels::Ops& ops) {
   const auto model = [](const pipeline::OpenedRepo& r) {
     return weights::Model(r.checkpoint, r.config, *r.blueprint, r.stored);
   };
   const weights::Model reference = model(*c.reference);
   const weights::Model changed = model(*c.changed);
-  ThreadPool pool(2);
-  const auto ops = kernels::make_cpu_ops(pool);
-  REQUIRE(ops);
   const config::VisionConfig& vision = *c.reference->config.vision;
   const auto rows =
-      run_vision({.pair = {reference, changed}, .vision = vision, .ops = **ops}, c.images);
+      run_vision({.pair = {reference, changed}, .vision = vision, .ops = ops}, c.images);
   REQUIRE(rows);
   const auto width = static_cast<std::size_t>(vision.out_hidden_size);
   const std::vector<double> first = c.of("rows");  // eight of each row
@@ -209,6 +208,21 @@ TEST_CASE("the tower's rows agree with transformers on both sides") {
     }
     CHECK(std::abs(std::sqrt(squares[0]) - l2[t]) <= 1e-5 * l2[t]);
     CHECK(std::abs(std::sqrt(squares[1]) - changed_l2[t]) <= 1e-5 * changed_l2[t]);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the tower's rows agree with transformers on both sides, on every backend") {
+  const Case c;
+  ThreadPool pool(2);
+  const auto cpu = kernels::make_cpu_ops(pool);
+  const auto cuda = kernels::test::open_device(7);
+  REQUIRE(cpu);
+  REQUIRE(cuda);
+  for (kernels::Ops* ops : {cpu->get(), cuda->get()}) {
+    CAPTURE(ops->name());
+    check_rows(c, *ops);
   }
 }
 

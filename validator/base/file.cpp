@@ -221,9 +221,37 @@ void sync_folder_of(const std::string& path) {
   ::close(descriptor);
 }
 
+/// Whether a file at `path` must be kept: it is none that holds bytes, or the system made it.
+bool must_stay(const std::string& path) {
+  struct stat s {};
+
+  if (::stat(path.c_str(), &s) != 0 || S_ISDIR(s.st_mode)) return false;
+  return !S_ISREG(s.st_mode) || path.starts_with("/dev/") || path.starts_with("/proc/");
+}
+
+/// 0, or what went wrong.
+int write_all(int descriptor, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(descriptor, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return 0;
+}
+
+Result<void> write_in_place(const std::string& path, std::string_view content) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+  int error = descriptor < 0 ? errno : write_all(descriptor, content);
+  if (descriptor >= 0 && ::close(descriptor) != 0 && error == 0) error = errno;
+  if (error == 0) return {};
+  return fail(ErrorKind::io, fmt::format("{}: {}", shown(path), errno_text(error)));
+}
+
 }  // namespace
 
 Result<void> write_file(const std::string& path, std::string_view content) {
+  if (must_stay(path)) return write_in_place(path, content);
   std::string temporary = path + ".tmpXXXXXX";
   const int descriptor = ::mkstemp(temporary.data());
   if (descriptor < 0)
@@ -233,12 +261,7 @@ Result<void> write_file(const std::string& path, std::string_view content) {
     ::unlink(temporary.c_str());
     return fail(ErrorKind::io, fmt::format("{}: {}", shown(path), errno_text(error)));
   };
-  for (std::size_t done = 0; done < content.size();) {
-    const ssize_t n = ::write(descriptor, content.data() + done, content.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return give_up(errno);
-    done += static_cast<std::size_t>(n);
-  }
+  if (const int error = write_all(descriptor, content); error != 0) return give_up(error);
   const mode_t mask = ::umask(0);
   ::umask(mask);
   if (::fchmod(descriptor, 0666 & ~mask) != 0 || ::fsync(descriptor) != 0) return give_up(errno);

@@ -80,6 +80,8 @@ class TextBuffer {
 [[nodiscard]] Result<std::string> read_text(const File& file, std::uint64_t max_bytes);
 
 /// Writes `content` to `path` by a temporary file beside it, synced and renamed: whole or absent.
+/// Into a device, pipe or such (`/dev/null`, `/dev/stdout`) it is written as it stands: those are
+/// never replaced.
 [[nodiscard]] Result<void> write_file(const std::string& path, std::string_view content);
 
 /// Words for an errno value, for example `permission denied`.

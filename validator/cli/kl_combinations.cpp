@@ -83,8 +83,8 @@ Result<void> check_combinations(const KlArgs& args, const KlSituation& situation
   const bool states = !args.journal.empty() || !args.resume.empty() || !args.save_bundle.empty();
   if (situation.shared && (states || situation.bundle)) {
     return fail(ErrorKind::usage,
-                "under mpirun there is no --journal, --resume, --save-bundle or bundle: no process "
-                "has all the states");
+                "under mpirun, and on several devices, there is no --journal, --resume, "
+                "--save-bundle or bundle: nobody has all the states");
   }
   const Result<void> alone = check_partners(args);
   return alone && situation.bundle ? check_bundle(args) : alone;

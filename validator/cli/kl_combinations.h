@@ -8,7 +8,7 @@ namespace ckpt::cli {
 /// What beside the options decides which of them have an effect.
 struct KlSituation {
   bool bundle = false;  ///< the reference is one
-  bool shared = false;  ///< several processes share the layers
+  bool shared = false;  ///< several processes or devices share the layers
 };
 
 /// Options of `kl` that would have no effect, or cannot work together, are refused before anything

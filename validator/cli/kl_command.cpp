@@ -288,14 +288,19 @@ class KlRun {
     constexpr std::size_t kHeapBytes = 1U << 30;  // address space; used as --memory allows
     prepare_heap(kHeapBytes);
     ThreadPool pool(c_.global.threads);
-    CKPT_TRY(const kernels::Backend backend, kernels::parse_backend(args_.backend), "--backend");
-    r_.how.backend = backend.cuda ? "cuda" : "cpu";
+    CKPT_TRY(kernels::Backend backend, kernels::parse_backend(args_.backend), "--backend");
+    r_.how.backend = backend.cuda() ? "cuda" : "cpu";
+    if (c_.transport != nullptr && backend.cuda()) {  // a device for each process, in turn
+      const auto turn = static_cast<std::size_t>(c_.transport->rank()) % backend.devices.size();
+      backend.devices = {backend.devices[turn]};
+    }
     auto ops = kernels::open_backend(backend, pool, c_.memory);
     Result<void> opened;
     if (!ops) opened = tl::make_unexpected(ops.error());
     if (c_.transport != nullptr) opened = pipeline::agree(*c_.transport, opened);
     CKPT_TRY_VOID(std::move(opened), "backend");
-    if (backend.cuda) r_.notes.push_back(fmt::format("computed on {}", shown((*ops)->name(), 120)));
+    std::vector<kernels::Ops*> devices;
+    for (const auto& one : *ops) devices.push_back(one.get());
     const auto progress = make_progress(c_.global.progress_mode());
     const pipeline::OpenedRepo& named = c_.reference ? *c_.reference : candidate;
     pipeline::KlArgs run{.reference = named,
@@ -303,7 +308,9 @@ class KlRun {
                          .sequences = tokens.sequences,
                          .pool = pool,
                          .progress = *progress,
-                         .ops = ops->get(),
+                         .ops = devices.front(),
+                         .devices = devices.size() > 1 ? std::span<kernels::Ops* const>(devices)
+                                                       : std::span<kernels::Ops* const>(),
                          .images = images_,
                          .images_sha256 = tokens.sha256,
                          .mode = mode_of(r_.how.mode),
@@ -319,6 +326,9 @@ class KlRun {
                          .note = [this](std::string_view text) {
                            if (c_.global.quiet == 0) complain(text);
                          }};
+    if (backend.cuda()) {
+      r_.notes.push_back(fmt::format("computed on {}", shown(pipeline::backend_name(run), 400)));
+    }
     CKPT_TRY(pipeline::KlOutcome outcome, run_with(run), "forward");
     pipeline::name_tokens(named, tokens, outcome.metrics);
     r_.metrics = std::move(outcome.metrics);
@@ -410,6 +420,11 @@ KlArgs with_settings(KlArgs args, const policy::Settings& s) {
   return args;
 }
 
+bool several_devices(const KlArgs& args) {
+  const auto backend = kernels::parse_backend(args.backend);
+  return backend && backend->devices.size() > 1;
+}
+
 /// Ranks the candidates that were measured, on the last one's results.
 void add_ranking(std::vector<Results>& all, const std::vector<std::vector<double>>& kl,
                  const Common& c) {
@@ -450,7 +465,8 @@ int run_kl_command(const GlobalOptions& given_global, const KlArgs& given, Inter
     return 2;
   }
   const bool bundle = pipeline::Bundle::is_one(args.reference);
-  if (const Result<void> usable = check_combinations(args, {bundle, *transport != nullptr});
+  if (const Result<void> usable =
+          check_combinations(args, {bundle, *transport != nullptr || several_devices(args)});
       !usable) {
     complain(usable.error().message);
     return 2;

@@ -59,13 +59,14 @@ CLI::App* add_kl_command(CLI::App& app, KlArgs& args) {
   kl->add_option("--mode", args.mode,
                  "fp32: exact; bf16: rounded as served; fp16: shows where float16 overflows")
       ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
-  kl->add_option("--backend", args.backend, "auto, cpu, cuda or cuda:N; auto is the CPU for now")
+  kl->add_option("--backend", args.backend,
+                 "auto, cpu, cuda[:N] or, for layers in turn, cuda:N,M; auto is the CPU for now")
       ->check(CLI::Validator(
           [](const std::string& s) {
             const auto backend = kernels::parse_backend(s);
             return backend ? std::string() : backend.error().message;
           },
-          "auto|cpu|cuda[:N]"));
+          "auto|cpu|cuda[:N[,M...]]"));
   kl->add_option("--memory", args.memory,
                  "Memory to use, such as 8G or 16Gi (default: three quarters of what is free)");
   kl->add_flag("--skip-local", args.skip_local,

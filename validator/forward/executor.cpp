@@ -33,12 +33,14 @@ class PassRun {
         first_(first_token),
         variants_(context, args.variants) {}
 
-  /// From `first_layer` on; beyond 0 the journal, or the process before, has the states.
+  /// From `first_layer` on; beyond 0 the journal has the states.
   Result<void> run(std::size_t pass_index, int first_layer);
 
  private:
   Result<void> allocate();
-  Result<void> begin(int first_layer, const StateView& states);
+  Result<void> begin(int layer, const StateView& states);
+  Result<void> layers_from(std::size_t pass_index, std::span<const int> mine,
+                           const StateView& states);
   Result<void> embed();
   Result<void> embed_images();
   Result<void> write_images(const Rows& x, const std::vector<float>& rows);
@@ -56,8 +58,8 @@ class PassRun {
 
   int layers() const { return static_cast<int>(a_.config.num_hidden_layers); }
 
-  /// The layer after the last one that is computed here.
-  int end() const { return a_.share == nullptr ? layers() : a_.share->end(); }
+  /// Whether a layer is computed here; the head goes with the last one.
+  bool has(int layer) const { return a_.share == nullptr || a_.share->has(layer); }
 
   TapSource tap(Stream stream, int layer_index, std::int64_t row = 0) const {
     return {&a_.taps, stream, layer_index, first_ + row, {}, 0};
@@ -141,9 +143,8 @@ Result<void> PassRun::write_images(const Rows& x, const std::vector<float>& rows
 // The tower's rows take the place of the embedding's.
 Result<void> PassRun::embed_images() {
   if (images_.empty()) return {};
-  kernels::Ops& ops = a_.vision_ops == nullptr ? ops_ : *a_.vision_ops;
   CKPT_TRY(const VisionRows rows,
-           run_vision({a_.pair, *a_.pair.reference.config().vision, ops, a_.mode,
+           run_vision({a_.pair, *a_.pair.reference.config().vision, ops_, a_.mode,
                        a_.weight_rounding, a_.stop},
                       images_),
            "vision tower");
@@ -356,30 +357,49 @@ Result<void> PassRun::head() {
   return {};
 }
 
-// The states before the first layer that is computed here.
-Result<void> PassRun::begin(int first_layer, const StateView& states) {
-  if (first_layer == 0) return embed();
-  return a_.share != nullptr ? a_.share->receive(states) : a_.journal->restore(states);
+// The states before a layer that the run begins with, or comes to from another's.
+Result<void> PassRun::begin(int layer, const StateView& states) {
+  if (layer == 0) return embed();
+  return a_.share != nullptr ? a_.share->receive(layer, states) : a_.journal->restore(states);
 }
 
-Result<void> PassRun::run(std::size_t pass_index, int first_layer) {
-  CKPT_TRY(std::vector<weights::Request> requests,
-           layer_requests(a_.pair, a_.config, first_layer, end()), "forward");
-  feed_.emplace(ops_, a_.weight_rounding, std::move(requests), a_.plan.read_ahead_bytes);
-  CKPT_TRY_VOID(allocate(), "forward");
-  const StateView states{ops_, h_, variants_};
-  CKPT_TRY_VOID(begin(first_layer, states), first_layer == 0 ? "embedding" : "states");
+Result<void> PassRun::layers_from(std::size_t pass_index, std::span<const int> mine,
+                                  const StateView& states) {
   const auto whole = static_cast<std::uint64_t>(layers());
   const std::uint64_t total = (whole + 1) * a_.plan.passes.size();
-  for (int i = first_layer; i < end(); ++i) {
+  if (mine.empty()) return begin(layers(), states);  // the journal was kept before the head
+  int before = -1;                                   // the last layer whose states are here
+  for (const int i : mine) {
+    if (before < 0 || before + 1 != i) {
+      CKPT_TRY_VOID(begin(i, states), i == 0 ? "embedding" : "states");
+    }
     const std::uint64_t done = pass_index * (whole + 1) + static_cast<std::uint64_t>(i);
     a_.progress.update("layers", done, total, feed_->bytes_read());
     CKPT_TRY_VOID(layer(i), fmt::format("layer {}", i));
+    before = i;
+    if (i + 1 < layers() && !has(i + 1)) CKPT_TRY_VOID(a_.share->send(i + 1, states), "states");
     if (a_.journal == nullptr) continue;
     CKPT_TRY_VOID(a_.journal->after_layer({static_cast<int>(pass_index), i + 1}, states),
                   "journal");
   }
-  if (end() < layers()) return a_.share->send(states);
+  return {};
+}
+
+Result<void> PassRun::run(std::size_t pass_index, int first_layer) {
+  std::vector<int> mine;
+  for (int i = first_layer; i < layers(); ++i) {
+    if (has(i)) mine.push_back(i);
+  }
+  const bool with_head = has(layers() - 1);
+  CKPT_TRY(std::vector<weights::Request> requests,
+           layer_requests(a_.pair, a_.config, mine, with_head), "forward");
+  feed_.emplace(ops_, a_.weight_rounding, std::move(requests), a_.plan.read_ahead_bytes);
+  CKPT_TRY_VOID(allocate(), "forward");
+  const StateView states{ops_, h_, variants_};
+  CKPT_TRY_VOID(layers_from(pass_index, mine, states), "forward");
+  if (!with_head) return {};
+  const auto whole = static_cast<std::uint64_t>(layers());
+  const std::uint64_t total = (whole + 1) * a_.plan.passes.size();
   const std::uint64_t done = pass_index * (whole + 1) + whole;
   a_.progress.update("head", done, total, 0);
   CKPT_TRY_VOID(head(), "head");
@@ -400,14 +420,12 @@ Result<void> run_forward(const ForwardArgs& a) {
   Workspace workspace(a.ops);
   const Context context{a.ops,     a.config,       rounding, workspace,
                         rope.rows, a.exact_router, a.local,  a.stop};
-  const int first_layer = a.share == nullptr ? 0 : a.share->first();
-  const Place start =
-      (a.journal == nullptr ? std::nullopt : a.journal->start()).value_or(Place{0, first_layer});
+  const Place start = (a.journal == nullptr ? std::nullopt : a.journal->start()).value_or(Place{});
   std::int64_t first = 0;
   for (std::size_t i = 0; i < a.plan.passes.size(); ++i) {
     if (static_cast<int>(i) >= start.pass) {
       PassRun pass(a, context, a.plan.passes[i], first);
-      const int layer = static_cast<int>(i) == start.pass ? start.layer : first_layer;
+      const int layer = static_cast<int>(i) == start.pass ? start.layer : 0;
       CKPT_TRY_VOID(pass.run(i, layer), fmt::format("pass {}", i + 1));
     }
     first += a.plan.passes[i].tokens;

@@ -36,7 +36,6 @@ struct ForwardArgs {
   Journal* journal = nullptr;     ///< null: the run cannot be taken up again
   LayerShare* share = nullptr;    ///< null: all layers are computed here; else there is no journal
   std::span<const Image> images;  ///< between the tokens, in order; the reference then has a tower
-  kernels::Ops* vision_ops = nullptr;  ///< for the tower; null: `ops`
   std::stop_token stop;
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
+
 #include "validator/forward/mixer.h"
 #include "validator/forward/mlp.h"
 
@@ -85,14 +87,17 @@ Result<std::uint32_t> head_module(const Model& model) {
                                                  : module_index(model, "lm_head");
 }
 
+std::vector<int> all_layers(const config::TextConfig& config) {
+  std::vector<int> layers(config.layer_types.size());
+  std::iota(layers.begin(), layers.end(), 0);
+  return layers;
+}
+
 Result<std::vector<weights::Request>> layer_requests(const Pair& pair,
                                                      const config::TextConfig& config,
-                                                     int first_layer,
-                                                     std::optional<int> end_layer) {
+                                                     std::span<const int> layers, bool head) {
   Collector all(pair);
-  const auto layers = static_cast<int>(config.num_hidden_layers);
-  const int end = end_layer.value_or(layers);
-  for (int layer = first_layer; layer < end; ++layer) {
+  for (const int layer : layers) {
     const config::LayerType type = config.layer_types[static_cast<std::size_t>(layer)];
     CKPT_TRY_VOID(all.both(layer, mixer_modules(type)), "weights");
     CKPT_TRY_VOID(all.both(layer, kPostNorm), "weights");
@@ -101,7 +106,7 @@ Result<std::vector<weights::Request>> layer_requests(const Pair& pair,
       CKPT_TRY_VOID(all.experts(layer, config.num_experts), "weights");
     }
   }
-  if (end < layers) return std::move(all.requests);
+  if (!head) return std::move(all.requests);
   for (const Model* model : {&pair.reference, &pair.candidate}) {
     CKPT_TRY(const std::uint32_t norm, norm_module(*model), "weights");
     CKPT_TRY_VOID(all.add(*model, norm), "weights");
@@ -112,7 +117,8 @@ Result<std::vector<weights::Request>> layer_requests(const Pair& pair,
 Result<std::vector<weights::Request>> solo_requests(const Model& model,
                                                     const config::TextConfig& config) {
   const Pair pair{model, model};
-  CKPT_TRY(const std::vector<weights::Request> both, layer_requests(pair, config), "weights");
+  CKPT_TRY(const std::vector<weights::Request> both,
+           layer_requests(pair, config, all_layers(config), true), "weights");
   // Each group of modules stands there once per side, one after the other.
   std::vector<weights::Request> out;
   std::size_t at = 0;

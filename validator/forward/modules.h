@@ -24,11 +24,14 @@ struct Pair {
 
 /// Every module that the layers take, in order: per layer the mixer of the reference and of the
 /// candidate, both post-attention norms, then the second half (see mlp.h). At the end both final
-/// norms. From `first_layer` up to `end_layer`, before the last layer without the final norms.
-/// Errors: not_found; and whatever Model::check says, so that nothing fails halfway.
-[[nodiscard]] Result<std::vector<weights::Request>> layer_requests(
-    const Pair& pair, const config::TextConfig& config, int first_layer = 0,
-    std::optional<int> end_layer = {});
+/// norms. Of `layers` only, and the final norms with `head`. Errors: not_found; and whatever
+/// Model::check says, so that nothing fails halfway.
+[[nodiscard]] Result<std::vector<weights::Request>> layer_requests(const Pair& pair,
+                                                                   const config::TextConfig& config,
+                                                                   std::span<const int> layers,
+                                                                   bool head);
+/// 0, 1, ... of all layers.
+[[nodiscard]] std::vector<int> all_layers(const config::TextConfig& config);
 
 /// The same for one model alone: what run_solo() takes, in order.
 [[nodiscard]] Result<std::vector<weights::Request>> solo_requests(const weights::Model& model,

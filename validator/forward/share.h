@@ -4,19 +4,19 @@
 
 namespace ckpt::forward {
 
-/// The layers of this process when several share them: each pass comes in from who has the layers
-/// before, and goes out to who has those after. Called from the thread that computes.
+/// Which layers are computed here when several processes, or the threads of several devices, share
+/// them: states come in from who has the layer before, and go out to who has the one after. The
+/// first layer brings the embedding, the last one the head. Called from the thread that computes.
 class LayerShare {
  public:
   virtual ~LayerShare() = default;
-  /// First layer of this process, and the one after its last.
-  [[nodiscard]] virtual int first() const = 0;
-  [[nodiscard]] virtual int end() const = 0;
-  /// Fills the states before first(); not called when that is 0. Errors: io, and those of the
-  /// process before.
-  [[nodiscard]] virtual Result<void> receive(const StateView& states) = 0;
-  /// Hands on the states after the last layer; not called when the head follows. Errors: io.
-  [[nodiscard]] virtual Result<void> send(const StateView& states) = 0;
+  /// Whether this layer is computed here.
+  [[nodiscard]] virtual bool has(int layer) const = 0;
+  /// Fills the states before `layer`, whose predecessor is another's. Errors: io, and those of who
+  /// computed it.
+  [[nodiscard]] virtual Result<void> receive(int layer, const StateView& states) = 0;
+  /// Hands on the states before `layer`, which is another's. Errors: io.
+  [[nodiscard]] virtual Result<void> send(int layer, const StateView& states) = 0;
 };
 
 }  // namespace ckpt::forward

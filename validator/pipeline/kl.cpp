@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <thread>
 
 #include "kernels/ops.h"
 #include "validator/forward/executor.h"
@@ -11,6 +12,7 @@
 #include "validator/metrics/distribution.h"
 #include "validator/metrics/modality.h"
 #include "validator/pipeline/journal.h"
+#include "validator/pipeline/local_transport.h"
 #include "validator/pipeline/overflow.h"
 #include "validator/pipeline/shared_run.h"
 
@@ -235,37 +237,40 @@ Result<forward::Plan> plan_of(const KlArgs& args, const forward::Pair& pair, std
                             args.variants.size(), extra);
 }
 
-/// Where the layers of each process begin. Errors: usage (more processes than layers).
-Result<std::vector<int>> share_layers(const KlArgs& args, const forward::Pair& pair) {
+/// Whose each layer is. In a single pass they take turns, so that all read while one computes; when
+/// there are several, neighbours stay together and the passes follow each other through them.
+/// Errors: usage (more processes than layers).
+Result<std::vector<int>> share_layers(const KlArgs& args, const forward::Pair& pair,
+                                      std::size_t passes) {
+  const int parts = args.transport->size();
+  const std::string what = fmt::format("{}{}", args.transport->member(),
+                                       args.transport->member().ends_with('s') ? "es" : "s");
   const std::vector<std::uint64_t> bytes = layer_bytes(pair);
-  std::vector<int> bounds = split_layers(bytes, args.transport->size());
+  const std::vector<int> bounds = split_layers(bytes, parts);
   if (bounds.empty()) {
-    return fail(ErrorKind::usage, fmt::format("{} processes for {} layers: start fewer",
-                                              args.transport->size(), bytes.size()));
+    return fail(ErrorKind::usage,
+                fmt::format("{} {} for {} layers: use fewer", parts, what, bytes.size()));
   }
-  if (args.note) {
-    args.note(fmt::format("{} processes share {} layers", args.transport->size(), bytes.size()));
-  }
-  return bounds;
+  if (args.note) args.note(fmt::format("{} {} share {} layers", parts, what, bytes.size()));
+  return passes == 1 ? deal_layers(bytes.size(), parts) : owners_of(bounds);
 }
 
 /// The forward pass, alone or with others, into the record.
 Result<void> stream(const KlArgs& args, const forward::Pair& pair, forward::Plan plan,
                     metrics::Record& record) {
   const TextConfig& text = args.reference.config.text;
-  CKPT_TRY(
-      const auto journal,
-      open_journal(args, run_key(args, plan.text(), args.ops->name()), plan.passes.size(), record),
-      "journal");
+  CKPT_TRY(const auto journal,
+           open_journal(args, run_key(args, plan.text(), backend_name(args)), plan.passes.size(),
+                        record),
+           "journal");
   std::optional<PipelineShare> share;
   if (args.transport != nullptr) {
-    CKPT_TRY(std::vector<int> bounds, share_layers(args, pair), "kl");
-    share.emplace(*args.transport, std::move(bounds), plan.passes.size());
+    const std::size_t passes = plan.passes.size();
+    CKPT_TRY(std::vector<int> owners, share_layers(args, pair, passes), "kl");
+    share.emplace(*args.transport, std::move(owners), passes);
     // The others' turns are time to read in.
     plan.read_ahead_bytes += args.memory_bytes - std::min(args.memory_bytes, plan.peak_bytes);
   }
-  // The tower runs on the processor: its share of the work is small.
-  CKPT_TRY(const auto vision_ops, kernels::make_cpu_ops(args.pool), "vision tower");
   metrics::Collector collector(record, args.observer);
   const Result<void> done = forward::run_forward({.pair = pair,
                                                   .config = text,
@@ -283,7 +288,6 @@ Result<void> stream(const KlArgs& args, const forward::Pair& pair, forward::Plan
                                                   .journal = journal.get(),
                                                   .share = share ? &*share : nullptr,
                                                   .images = args.images,
-                                                  .vision_ops = vision_ops.get(),
                                                   .stop = args.stop});
   return share ? share->finish(done, record) : done;
 }
@@ -297,7 +301,7 @@ Result<std::uint64_t> meet(const KlArgs& args) {
     CKPT_TRY_VOID(std::move(ready), "comparison");
     return plan_memory(args);
   }
-  const std::string key = ready ? run_key(args, {}, args.ops->name()) : std::string{};
+  const std::string key = ready ? run_key(args, {}, backend_name(args)) : std::string{};
   return agree_on_run(*args.transport, ready, key, plan_memory(args));
 }
 
@@ -328,6 +332,59 @@ Result<KlOutcome> run_planned(const KlArgs& args, const forward::Pair& pair,
   return KlOutcome{std::move(metrics), std::move(record)};
 }
 
+/// One attempt of all devices, with a part of the memory for each; the first one's outcome.
+Result<KlOutcome> attempt_on_devices(const KlArgs& args, std::uint64_t memory) {
+  const auto size = static_cast<int>(args.devices.size());
+  Post post(size);
+  const auto run = [&](int rank, const KlArgs& given) {
+    LocalTransport transport(post, rank);
+    KlArgs mine = given;
+    mine.transport = &transport;
+    mine.memory_bytes = memory;
+    return run_kl(mine);
+  };
+  std::vector<std::jthread> others;
+  for (int rank = 1; rank < size; ++rank) {
+    others.emplace_back([&, rank] {
+      ThreadPool pool(1);
+      NoProgress silent;
+      KlArgs mine{.reference = args.reference,
+                  .candidate = args.candidate,
+                  .sequences = args.sequences,
+                  .pool = pool,
+                  .progress = silent,
+                  .ops = args.devices[static_cast<std::size_t>(rank)],
+                  .devices = args.devices,
+                  .images = args.images,
+                  .images_sha256 = args.images_sha256,
+                  .mode = args.mode,
+                  .exact_router = args.exact_router,
+                  .local = args.local,
+                  .bf16_weights = args.bf16_weights,
+                  .variants = args.variants,
+                  .noise_floor = args.noise_floor,
+                  .seed = args.seed,
+                  .stop = args.stop,
+                  .note = {}};
+      static_cast<void>(run(rank, mine));  // what it came to, the first one hears
+    });
+  }
+  return run(0, args);
+}
+
+/// As run_planned() on one device: what the devices refuse is tried again in smaller pieces.
+Result<KlOutcome> run_on_devices(const KlArgs& args) {
+  constexpr int kTries = 6;
+  std::uint64_t memory = args.memory_bytes / args.devices.size();
+  Result<KlOutcome> first = attempt_on_devices(args, memory);
+  for (int i = 1; i < kTries && !first && first.error().kind == ErrorKind::memory; ++i) {
+    memory /= 2;
+    Result<KlOutcome> next = attempt_on_devices(args, memory);
+    if (next || next.error().kind != ErrorKind::memory) return next;
+  }
+  return first;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<kernels::Ops>> supply_ops(KlArgs& args) {
@@ -343,9 +400,19 @@ std::uint64_t plan_memory(const KlArgs& args) {
   return device == 0 ? args.memory_bytes : std::min(args.memory_bytes, device);
 }
 
+std::string backend_name(const KlArgs& args) {
+  if (args.devices.empty()) return std::string(args.ops->name());
+  std::string name;
+  for (const kernels::Ops* ops : args.devices) {
+    name += fmt::format("{}{}", name.empty() ? "" : " + ", ops->name());
+  }
+  return name;
+}
+
 Result<KlOutcome> run_kl(const KlArgs& given) {
   KlArgs args = given;
   CKPT_TRY(const auto own, supply_ops(args), "kl");
+  if (!args.devices.empty() && args.transport == nullptr) return run_on_devices(args);
   std::vector<forward::Variant> variants(given.variants.begin(), given.variants.end());
   if (args.noise_floor) variants.push_back({forward::Stream::reference, {}, true});
   args.variants = variants;
@@ -357,7 +424,7 @@ Result<KlOutcome> run_kl(const KlArgs& given) {
   const forward::Pair pair{reference, candidate};
   CKPT_TRY(forward::Plan plan, plan_of(args, pair, budget), "kl");
   if (args.note) {
-    args.note(fmt::format("backend {}, {} thread{}", args.ops->name(), args.pool.size(),
+    args.note(fmt::format("backend {}, {} thread{}", backend_name(args), args.pool.size(),
                           args.pool.size() == 1 ? "" : "s"));
   }
   for (;;) {

@@ -30,7 +30,10 @@ struct KlArgs {
   const std::vector<std::vector<std::int32_t>>& sequences;  ///< token ids, none empty
   ThreadPool& pool;
   Progress& progress;
-  kernels::Ops* ops = nullptr;             ///< what computes; null: the processor, over `pool`
+  kernels::Ops* ops = nullptr;  ///< what computes; null: the processor, over `pool`
+  /// Several backends that share the layers, `ops` the first, each with a thread and a reader of
+  /// its own; then no journal, no observer and no transport. Empty: `ops` alone.
+  std::span<kernels::Ops* const> devices;
   std::span<const forward::Image> images;  ///< between the tokens, in order
   std::string images_sha256;               ///< of their files, for the journal
   forward::Mode mode = forward::Mode::fp32;
@@ -47,7 +50,7 @@ struct KlArgs {
   std::uint64_t memory_bytes = 8ULL << 30;
   std::string journal;  ///< folder to keep the run's state in and to go on from; empty: none
   std::chrono::seconds journal_interval{20};
-  Transport* transport = nullptr;  ///< other processes that share the layers; then no journal
+  Transport* transport = nullptr;  ///< to others that share the layers; then no journal
   bool must_resume = false;        ///< a journal without a state is an error (not_found)
   /// In fp16 mode: finds out what a value that is not finite would have been.
   bool explain_overflow = true;
@@ -72,6 +75,9 @@ struct KlOutcome {
 
 /// Sees to it that `args.ops` is there; returns what it made for that. Errors: unsupported.
 [[nodiscard]] Result<std::unique_ptr<kernels::Ops>> supply_ops(KlArgs& args);
+
+/// What computes, by name; with several devices all of them.
+[[nodiscard]] std::string backend_name(const KlArgs& args);
 
 /// Bytes that a run may plan with: `memory_bytes`, and no more than the backend has.
 [[nodiscard]] std::uint64_t plan_memory(const KlArgs& args);

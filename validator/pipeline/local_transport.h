@@ -45,6 +45,8 @@ class LocalTransport final : public Transport {
 
   [[nodiscard]] int size() const override { return post_.size(); }
 
+  [[nodiscard]] std::string_view member() const override { return "device"; }
+
   [[nodiscard]] Result<void> send(int to, std::string_view message) override;
   [[nodiscard]] Result<std::string> receive(int from) override;
 

@@ -64,16 +64,19 @@ class Message {
   bool whole_ = true;
 };
 
+// How a process fared: by itself, or by what it heard from another.
+enum Fared : std::uint64_t { kWell, kFailed, kHeard };
+
 // Whether it went well, and if not, how: then the rest of the message is not there.
-void put(Message& m, const Result<void>& done) {
-  m.number(done ? 0 : 1);
+void put(Message& m, const Result<void>& done, Fared failed = kFailed) {
+  m.number(done ? kWell : failed);
   if (done) return;
   m.number(static_cast<std::uint64_t>(done.error().kind));
   m.text(done.error().message);
 }
 
 Result<void> take(Message& m) {
-  if (m.number() == 0) return {};
+  if (m.number() == kWell) return {};
   const auto kind =
       std::min<std::uint64_t>(m.number(), static_cast<std::uint64_t>(ErrorKind::internal));
   return fail(static_cast<ErrorKind>(kind), m.text());
@@ -106,6 +109,20 @@ std::vector<int> split_layers(std::span<const std::uint64_t> bytes, int parts) {
   }
   out.push_back(layers);
   return out;
+}
+
+std::vector<int> deal_layers(std::size_t layers, int parts) {
+  std::vector<int> owners(layers);
+  for (std::size_t i = 0; i < layers; ++i) owners[i] = static_cast<int>(i) % parts;
+  return owners;
+}
+
+std::vector<int> owners_of(std::span<const int> bounds) {
+  std::vector<int> owners;
+  for (std::size_t part = 0; part + 1 < bounds.size(); ++part) {
+    owners.resize(static_cast<std::size_t>(bounds[part + 1]), static_cast<int>(part));
+  }
+  return owners;
 }
 
 Result<std::vector<std::string>> exchange(Transport& transport, std::string mine) {
@@ -145,20 +162,40 @@ Result<std::uint64_t> agree_on_run(Transport& transport, const Result<void>& rea
   CKPT_TRY(const std::vector<std::string> all, exchange(transport, mine.bytes()), "processes");
   for (std::size_t r = 0; r < all.size(); ++r) {
     Message one(all[r]);
-    CKPT_TRY_VOID(take(one), fmt::format("process {}", r));
+    CKPT_TRY_VOID(take(one), fmt::format("{} {}", transport.member(), r));
     if (one.text() != key) {
       return fail(ErrorKind::usage,
-                  fmt::format("process {} has another run before it: other checkpoints, tokens, "
+                  fmt::format("{} {} has another run before it: other checkpoints, tokens, "
                               "options, version or processor",
-                              r));
+                              transport.member(), r));
     }
     memory = std::min(memory, one.number());
-    CKPT_TRY_VOID(one.ended(), fmt::format("process {}", r));
+    CKPT_TRY_VOID(one.ended(), fmt::format("{} {}", transport.member(), r));
   }
   return memory;
 }
 
-Result<void> PipelineShare::send_rows(kernels::Ops& ops, const Rows& rows, std::uint64_t& left) {
+PipelineShare::PipelineShare(Transport& transport, std::vector<int> owners, std::size_t passes)
+    : transport_(transport), owners_(std::move(owners)), passes_(passes) {
+  for (std::size_t layer = 1; layer < owners_.size(); ++layer) {
+    const int from = owners_[layer - 1];
+    const int to = owners_[layer];
+    if (from == to) continue;
+    if (to == transport.rank()) hops_.push_back({static_cast<int>(layer), from, true});
+    if (from == transport.rank()) hops_.push_back({static_cast<int>(layer), to, false});
+  }
+}
+
+Result<const PipelineShare::Hop*> PipelineShare::next_hop(int layer, bool in) {
+  if (at_ < hops_.size() * passes_) {
+    const Hop& hop = hops_[at_++ % hops_.size()];
+    if (hop.layer == layer && hop.in == in) return &hop;
+  }
+  return fail(ErrorKind::internal, "states of a layer that was not expected");
+}
+
+Result<void> PipelineShare::send_rows(int to, kernels::Ops& ops, const Rows& rows,
+                                      std::uint64_t& left) {
   std::string bytes;
   std::vector<float> host;
   for (std::int64_t row = 0; row < rows.rows; row += kRowsInMessage) {
@@ -166,15 +203,15 @@ Result<void> PipelineShare::send_rows(kernels::Ops& ops, const Rows& rows, std::
     host.resize(static_cast<std::size_t>(part.rows * part.cols));
     CKPT_TRY_VOID(ops.read(part, host), "states");
     bytes.assign(reinterpret_cast<const char*>(host.data()), host.size() * sizeof(float));
-    CKPT_TRY_VOID(transport_.send(transport_.rank() + 1, bytes), "states");
+    CKPT_TRY_VOID(transport_.send(to, bytes), "states");
     --left;
   }
   return {};
 }
 
 // A message that says how many follow, then the states.
-Result<void> PipelineShare::send(const forward::StateView& states) {
-  const int to = transport_.rank() + 1;
+Result<void> PipelineShare::send(int layer, const forward::StateView& states) {
+  CKPT_TRY(const Hop* hop, next_hop(layer, false), "states");
   const auto kept = kept_states(states);
   Message head;
   put(head, {});
@@ -184,23 +221,24 @@ Result<void> PipelineShare::send(const forward::StateView& states) {
   for (std::size_t v = 0; v < states.variants.size(); ++v) {
     head.number(states.variants.alive(v) ? 1 : 0);
   }
-  ++sent_;
-  CKPT_TRY_VOID(transport_.send(to, head.bytes()), "states");
+  CKPT_TRY_VOID(transport_.send(hop->other, head.bytes()), "states");
   Result<void> done;
   for (const auto& [name, rows] : kept) {
-    if (done) done = send_rows(states.ops, rows, left);
+    if (done) done = send_rows(hop->other, states.ops, rows, left);
   }
   // Who waits for them must not wait for ever; empty ones are no states.
-  for (; !done && left > 0; --left) CKPT_TRY_VOID(transport_.send(to, {}), "states");
+  for (; !done && left > 0; --left) {
+    CKPT_TRY_VOID(transport_.send(hop->other, {}), "states");
+  }
   return done;
 }
 
-Result<void> PipelineShare::receive_rows(kernels::Ops& ops, const Rows& rows) {
+Result<void> PipelineShare::receive_rows(int from, kernels::Ops& ops, const Rows& rows) {
   std::vector<float> host;
   for (std::int64_t row = 0; row < rows.rows; row += kRowsInMessage) {
     const Rows part = rows.slice(row, std::min(kRowsInMessage, rows.rows - row));
     host.resize(static_cast<std::size_t>(part.rows * part.cols));
-    CKPT_TRY(const std::string bytes, transport_.receive(transport_.rank() - 1), "states");
+    CKPT_TRY(const std::string bytes, transport_.receive(from), "states");
     --to_come_;
     if (bytes.size() != host.size() * sizeof(float)) {
       return fail(ErrorKind::format, "states of another extent");
@@ -211,45 +249,52 @@ Result<void> PipelineShare::receive_rows(kernels::Ops& ops, const Rows& rows) {
   return {};
 }
 
-Result<void> PipelineShare::receive(const forward::StateView& states) {
-  ++received_;
-  CKPT_TRY(std::string bytes, transport_.receive(transport_.rank() - 1), "states");
+Result<void> PipelineShare::receive(int layer, const forward::StateView& states) {
+  CKPT_TRY(const Hop* hop, next_hop(layer, true), "states");
+  CKPT_TRY(std::string bytes, transport_.receive(hop->other), "states");
   Message head(std::move(bytes));
-  CKPT_TRY_VOID(take(head), "states");
+  if (Result<void> well = take(head); !well) {
+    heard_ = true;
+    return well;
+  }
   to_come_ = head.number();
   const Rows& x = states.hidden.x_reference;
   for (std::size_t v = 0; v < states.variants.size(); ++v) {
-    if (head.number() == 0) continue;
+    if (head.number() == 0 || states.variants.alive(v)) continue;
     CKPT_TRY_VOID(states.variants.revive(v, x.rows, x.cols), "states");
   }
   CKPT_TRY_VOID(head.ended(), "states");
   for (const auto& [name, rows] : kept_states(states)) {
-    CKPT_TRY_VOID(receive_rows(states.ops, rows), name);
+    CKPT_TRY_VOID(receive_rows(hop->other, states.ops, rows), name);
   }
   return {};
 }
 
+Result<void> PipelineShare::drop_rows(int from) {
+  for (; to_come_ > 0; --to_come_) {
+    CKPT_TRY([[maybe_unused]] const auto bytes, transport_.receive(from), "processes");
+  }
+  return {};
+}
+
+// All take their hops in the order of the layers, so that nobody waits for who waits for him.
 Result<void> PipelineShare::drain(const Result<void>& done) {
-  const int before = transport_.rank() - 1;
-  const int after = transport_.rank() + 1;
-  const auto drop = [&]() -> Result<void> {
-    for (; to_come_ > 0; --to_come_) {
-      CKPT_TRY([[maybe_unused]] const auto bytes, transport_.receive(before), "processes");
+  if (at_ > 0 && to_come_ > 0) {
+    CKPT_TRY_VOID(drop_rows(hops_[(at_ - 1) % hops_.size()].other), "processes");
+  }
+  for (; at_ < hops_.size() * passes_; ++at_) {
+    const Hop& hop = hops_[at_ % hops_.size()];
+    if (!hop.in) {
+      Message head;
+      put(head, done);
+      CKPT_TRY_VOID(transport_.send(hop.other, head.bytes()), "processes");
+      continue;
     }
-    return {};
-  };
-  CKPT_TRY_VOID(drop(), "processes");
-  for (; before >= 0 && received_ < passes_; ++received_) {
-    CKPT_TRY(std::string bytes, transport_.receive(before), "processes");
+    CKPT_TRY(std::string bytes, transport_.receive(hop.other), "processes");
     Message head(std::move(bytes));
     if (!take(head)) continue;
     to_come_ = head.number();
-    CKPT_TRY_VOID(drop(), "processes");
-  }
-  for (; after < transport_.size() && sent_ < passes_; ++sent_) {
-    Message head;
-    put(head, done);
-    CKPT_TRY_VOID(transport_.send(after, head.bytes()), "processes");
+    CKPT_TRY_VOID(drop_rows(hop.other), "processes");
   }
   return {};
 }
@@ -257,18 +302,26 @@ Result<void> PipelineShare::drain(const Result<void>& done) {
 Result<void> PipelineShare::finish(const Result<void>& done, metrics::Record& record) {
   CKPT_TRY_VOID(drain(done), "processes");
   Message mine;
-  put(mine, done);
+  put(mine, done, heard_ ? kHeard : kFailed);
   if (done) mine.text(record.save());
   CKPT_TRY(const std::vector<std::string> all, exchange(transport_, mine.bytes()), "processes");
+  for (const Fared bad : {kFailed, kHeard}) {
+    for (std::size_t r = 0; r < all.size(); ++r) {
+      if (Message(all[r]).number() != bad) continue;
+      Message one(all[r]);
+      CKPT_TRY_VOID(take(one), fmt::format("{} {}", transport_.member(), r));
+    }
+  }
   std::optional<metrics::Record> whole;
   for (std::size_t r = 0; r < all.size(); ++r) {
     Message one(all[r]);
-    CKPT_TRY_VOID(take(one), fmt::format("process {}", r));
-    CKPT_TRY(metrics::Record part, metrics::Record::load(one.text()), fmt::format("process {}", r));
+    CKPT_TRY_VOID(take(one), fmt::format("{} {}", transport_.member(), r));
+    CKPT_TRY(metrics::Record part, metrics::Record::load(one.text()),
+             fmt::format("{} {}", transport_.member(), r));
     if (!whole) {
       whole = std::move(part);
     } else {
-      CKPT_TRY_VOID(whole->add_layers(part), fmt::format("process {}", r));
+      CKPT_TRY_VOID(whole->add_layers(part), fmt::format("{} {}", transport_.member(), r));
     }
   }
   record = *std::move(whole);

@@ -31,38 +31,51 @@ namespace ckpt::pipeline {
 [[nodiscard]] Result<std::uint64_t> agree_on_run(Transport& transport, const Result<void>& ready,
                                                  const std::string& key, std::uint64_t memory);
 
-/// The layers of this process and its neighbours.
+/// Whose each of `layers` layers is when `parts` take turns.
+[[nodiscard]] std::vector<int> deal_layers(std::size_t layers, int parts);
+
+/// Whose each layer is when neighbours belong together; see split_layers.
+[[nodiscard]] std::vector<int> owners_of(std::span<const int> bounds);
+
+/// The layers of this process, and whom their states come from and go to.
 class PipelineShare final : public forward::LayerShare {
  public:
-  /// `bounds`: see split_layers. `passes`: how often states will come and go.
-  PipelineShare(Transport& transport, std::vector<int> bounds, std::size_t passes)
-      : transport_(transport), bounds_(std::move(bounds)), passes_(passes) {}
+  /// `owners`: the rank that has each layer. `passes`: how often the states go through all.
+  PipelineShare(Transport& transport, std::vector<int> owners, std::size_t passes);
 
-  [[nodiscard]] int first() const override { return bounds_[rank()]; }
+  [[nodiscard]] bool has(int layer) const override {
+    return owners_[static_cast<std::size_t>(layer)] == transport_.rank();
+  }
 
-  [[nodiscard]] int end() const override { return bounds_[rank() + 1]; }
+  [[nodiscard]] Result<void> receive(int layer, const forward::StateView& states) override;
+  [[nodiscard]] Result<void> send(int layer, const forward::StateView& states) override;
 
-  [[nodiscard]] Result<void> receive(const forward::StateView& states) override;
-  [[nodiscard]] Result<void> send(const forward::StateView& states) override;
-
-  /// After the run, well or not: takes what is still to come, tells who has the layers after what
-  /// went wrong, and puts the records of all together. Every process gets the whole. Errors: the
-  /// first process' that failed, named by its rank.
+  /// After the run, well or not: takes what is still to come, tells who waits for states what went
+  /// wrong, and puts the records of all together. Every process gets the whole. Errors: the first
+  /// process' that failed, named by its rank.
   [[nodiscard]] Result<void> finish(const Result<void>& done, metrics::Record& record);
 
  private:
+  /// States that come or go before a layer.
+  struct Hop {
+    int layer;
+    int other;  // rank
+    bool in;
+  };
+
   Transport& transport_;
-  std::vector<int> bounds_;
+  std::vector<int> owners_;
   std::size_t passes_;
-  std::size_t received_ = 0;
-  std::size_t sent_ = 0;
+  std::vector<Hop> hops_;      // of this process in one pass, in order
+  std::size_t at_ = 0;         // hops that were begun, over all passes
   std::uint64_t to_come_ = 0;  // messages that belong to the states being received
+  bool heard_ = false;         // what went wrong, went wrong elsewhere
 
-  [[nodiscard]] std::size_t rank() const { return static_cast<std::size_t>(transport_.rank()); }
-
-  [[nodiscard]] Result<void> send_rows(kernels::Ops& ops, const kernels::Rows& rows,
+  [[nodiscard]] Result<const Hop*> next_hop(int layer, bool in);
+  [[nodiscard]] Result<void> send_rows(int to, kernels::Ops& ops, const kernels::Rows& rows,
                                        std::uint64_t& left);
-  [[nodiscard]] Result<void> receive_rows(kernels::Ops& ops, const kernels::Rows& rows);
+  [[nodiscard]] Result<void> receive_rows(int from, kernels::Ops& ops, const kernels::Rows& rows);
+  [[nodiscard]] Result<void> drop_rows(int from);
   [[nodiscard]] Result<void> drain(const Result<void>& done);
 };
 

@@ -8,13 +8,17 @@
 
 namespace ckpt::pipeline {
 
-/// Carries messages between the processes that share a run. Messages of one sender arrive in order.
-/// Used from one thread.
+/// Carries messages between the processes, or the threads of several devices, that share a run.
+/// Messages of one sender arrive in order. Used from one thread.
 class Transport {
  public:
   virtual ~Transport() = default;
   [[nodiscard]] virtual int rank() const = 0;  ///< of this process, from 0
   [[nodiscard]] virtual int size() const = 0;  ///< how many there are
+
+  /// What messages of errors call who has a rank.
+  [[nodiscard]] virtual std::string_view member() const { return "process"; }
+
   /// Errors: io.
   [[nodiscard]] virtual Result<void> send(int to, std::string_view message) = 0;
   /// Waits for the next message of `from`. Errors: io.
