@@ -68,6 +68,13 @@ bool fits(const GemmArgs& args) {
   });
 }
 
+bool fits(const GroupedGemmArgs& args) {
+  return std::all_of(args.groups.begin(), args.groups.end(), [&](const GemmGroup& g) {
+    return g.w->k() == args.x.cols && g.first >= 0 && g.y.rows >= 0 &&
+           g.first + g.y.rows <= args.x.rows && g.y.cols == g.w->n();
+  });
+}
+
 bool fits(const NormArgs& args) {
   return same(args.x, args.y) && size_of(args.weight) == args.x.dim;
 }

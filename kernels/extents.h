@@ -11,6 +11,7 @@ namespace ckpt::kernels {
 /// spans must be host memory.
 [[nodiscard]] bool fits(const MatrixView& view);
 [[nodiscard]] bool fits(const GemmArgs& args);
+[[nodiscard]] bool fits(const GroupedGemmArgs& args);
 [[nodiscard]] bool fits(const NormArgs& args);
 [[nodiscard]] bool fits(const LayerNormArgs& args);
 [[nodiscard]] bool fits(const RopeArgs& args);

@@ -65,6 +65,21 @@ struct GemmArgs {
   bool x_is_bf16 = false;
 };
 
+/// One product of a grouped gemm: y [R, N] = x[first, first + R) * w[N, K]^T.
+struct GemmGroup {
+  const Matrix* w = nullptr;
+  std::int64_t first = 0;
+  Rows y;
+};
+
+struct GroupedGemmArgs {
+  Rows x;  ///< [T, K]
+  /// Their rows of x may overlap; their y may neither overlap each other nor x.
+  std::span<const GemmGroup> groups;
+  Rounding rounding = Rounding::none;
+  bool x_is_bf16 = false;  ///< as in GemmArgs
+};
+
 struct NormArgs {
   Heads x;
   Heads y;                        ///< may be x
@@ -177,6 +192,10 @@ class Ops {
   /// the device meanwhile; 0 where nothing travels.
   [[nodiscard]] virtual std::uint64_t matrices_ahead() const { return 0; }
 
+  /// Bytes of weights, as stored, that it pays to hold at a time so that one grouped_gemm serves
+  /// several experts; 0 where one after the other costs the same.
+  [[nodiscard]] virtual std::uint64_t group_bytes() const { return 0; }
+
   /// Errors: memory.
   [[nodiscard]] virtual Result<Buffer> allocate(std::int64_t floats) = 0;
   /// Copies host [rows, cols] into a view, and back.
@@ -188,6 +207,8 @@ class Ops {
   /// y[t, n] = rd(sum_k x[t, k] * w[n, k]). f32 fused multiply-add in ascending k within blocks of
   /// 256, the blocks added in order. Tolerance against f64: (256 + K/256) * 2^-24 * sum |x||w|.
   [[nodiscard]] virtual Result<void> gemm(const GemmArgs& args) = 0;
+  /// The bits of one gemm() per group, in one launch where that is faster.
+  [[nodiscard]] virtual Result<void> grouped_gemm(const GroupedGemmArgs& args);
   /// y = rd(x * rsqrt(mean(x^2) + eps) * (weight + weight_offset)) per head; sums in f64.
   /// Tolerance 4 ulp. Source: arXiv 1910.07467; transformers 5.17, models/qwen3_5_moe.
   [[nodiscard]] virtual Result<void> rms_norm(const NormArgs& args) = 0;

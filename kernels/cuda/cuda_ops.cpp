@@ -89,27 +89,85 @@ Result<std::unique_ptr<Matrix>> CudaOps::matrix(const MatrixView& view) {
   return matrix;
 }
 
+std::uint64_t CudaOps::group_bytes() const {
+  return matrices_ahead() / 2;
+}
+
+Result<CudaOps::SplitRows> CudaOps::split_rows(const Rows& x, bool is_bf16) {
+  SplitRows out;
+  out.terms = {nullptr, x.rows, padded_depth(x.cols), is_bf16 ? 1 : kMostTerms};
+  const auto numbers = static_cast<std::size_t>(out.terms.count * x.rows * out.terms.depth);
+  CKPT_TRY(out.memory, device_->allocate(numbers * sizeof(std::uint16_t)), "split");
+  CKPT_TRY(out.flags, device_->allocate(static_cast<std::size_t>(x.rows) * sizeof(int)), "split");
+  out.terms.data = out.memory.as<std::uint16_t>();
+  CKPT_TRY_VOID(check(split(device_->compute(), x, out.terms, out.flags.as<int>()), "split"),
+                "split");
+  return out;
+}
+
+namespace {
+
+/// A matrix is prepared when first used; it belongs to this backend.
+Result<Product> product_of(const Matrix& matrix, std::int64_t first, const Rows& y) {
+  auto& w = const_cast<CudaMatrix&>(static_cast<const CudaMatrix&>(matrix));
+  CKPT_TRY_VOID(w.prepare(), "weight");
+  return Product{w.terms(), w.nonfinite(), first, y};
+}
+
+}  // namespace
+
 Result<void> CudaOps::gemm(const GemmArgs& args) {
   if (!fits(args)) return bad_extents("gemm");
-  const Rows& x = args.x;
-  if (x.rows == 0) return {};
-  Terms terms{nullptr, x.rows, padded_depth(x.cols), args.x_is_bf16 ? 1 : kMostTerms};
-  const auto numbers = static_cast<std::size_t>(terms.count * terms.rows * terms.depth);
-  CKPT_TRY(const Block split_x, device_->allocate(numbers * sizeof(std::uint16_t)), "gemm");
-  CKPT_TRY(const Block flags, device_->allocate(static_cast<std::size_t>(x.rows) * sizeof(int)),
-           "gemm");
-  terms.data = split_x.as<std::uint16_t>();
-  CKPT_TRY_VOID(check(split(device_->compute(), x, terms, flags.as<int>()), "split"), "gemm");
+  if (args.x.rows == 0) return {};
+  CKPT_TRY(const SplitRows x, split_rows(args.x, args.x_is_bf16), "gemm");
   for (const GemmPart& part : args.parts) {
-    // A matrix is prepared when first used; it belongs to this backend.
-    auto& w = const_cast<CudaMatrix&>(static_cast<const CudaMatrix&>(*part.w));
-    CKPT_TRY_VOID(w.prepare(), "gemm");
-    CKPT_TRY_VOID(check(multiply(device_->compute(), terms, flags.as<int>(), w.terms(),
-                                 w.nonfinite(), part.y, args.rounding),
-                        "multiply"),
-                  "gemm");
+    CKPT_TRY(const Product product, product_of(*part.w, 0, part.y), "gemm");
+    CKPT_TRY_VOID(
+        check(multiply(device_->compute(), x.terms, x.flags.as<int>(), product, args.rounding),
+              "multiply"),
+        "gemm");
   }
   return {};
+}
+
+Result<void> CudaOps::grouped_gemm(const GroupedGemmArgs& args) {
+  if (!fits(args)) return bad_extents("grouped_gemm");
+  if (args.x.rows == 0) return {};
+  CKPT_TRY(const SplitRows x, split_rows(args.x, args.x_is_bf16), "grouped_gemm");
+  std::vector<Product> products[kMostTerms];
+  for (const GemmGroup& g : args.groups) {
+    if (g.y.rows == 0) continue;
+    CKPT_TRY(const Product product, product_of(*g.w, g.first, g.y), "grouped_gemm");
+    products[product.w.count - 1].push_back(product);
+  }
+  for (const std::vector<Product>& some : products) {
+    CKPT_TRY_VOID(multiply_many(x, some, args.rounding), "grouped_gemm");
+  }
+  return {};
+}
+
+// Products whose weights have equally many terms.
+Result<void> CudaOps::multiply_many(const SplitRows& x, std::span<const Product> products,
+                                    Rounding rounding) {
+  if (products.empty()) return {};
+  Products p{.w_terms = products.front().w.count};
+  for (const Product& one : products) {
+    p.most = std::max(p.most, one.y.rows);
+    p.columns = std::max(p.columns, one.y.cols);
+  }
+  std::vector<RowTile> tiles;
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    for (std::int64_t row = 0; row < products[i].y.rows; row += tile_rows(p.most)) {
+      tiles.push_back({static_cast<std::int64_t>(i), row});
+    }
+  }
+  CKPT_TRY(const Block all, device_->upload_small(products), "products");
+  CKPT_TRY(const Block cut, device_->upload_small(std::span<const RowTile>(tiles)), "tiles");
+  p.all = all.as<Product>();
+  p.tiles = cut.as<RowTile>();
+  p.tile_count = static_cast<std::int64_t>(tiles.size());
+  return check(multiply_grouped(device_->compute(), x.terms, x.flags.as<int>(), p, rounding),
+               "multiply");
 }
 
 Result<void> CudaOps::rms_norm(const NormArgs& args) {

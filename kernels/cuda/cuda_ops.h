@@ -37,7 +37,9 @@ class CudaOps final : public Ops {
   Result<void> write(const Rows& to, std::span<const float> from) override;
   Result<void> read(const Rows& from, std::span<float> to) override;
   Result<std::unique_ptr<Matrix>> matrix(const MatrixView& view) override;
+  std::uint64_t group_bytes() const override;
   Result<void> gemm(const GemmArgs& args) override;
+  Result<void> grouped_gemm(const GroupedGemmArgs& args) override;
   Result<void> rms_norm(const NormArgs& args) override;
   Result<void> rope(const RopeArgs& args) override;
   Result<void> attention(const AttentionArgs& args) override;
@@ -77,6 +79,17 @@ class CudaOps final : public Ops {
 
   [[nodiscard]] Result<const Sequences*> sequences(std::span<const std::int64_t> starts,
                                                    std::int64_t rows, std::string_view op);
+
+  /// Activations as terms, and which rows are not finite.
+  struct SplitRows {
+    Block memory;
+    Block flags;
+    Terms terms;
+  };
+
+  [[nodiscard]] Result<SplitRows> split_rows(const Rows& x, bool is_bf16);
+  [[nodiscard]] Result<void> multiply_many(const SplitRows& x, std::span<const Product> products,
+                                           Rounding rounding);
   [[nodiscard]] Result<void> attend(const AttentionArgs& args, bool causal, std::string_view op);
   template <class T>
   [[nodiscard]] Result<void> fetch(const Block& from, std::span<T> to);

@@ -20,6 +20,23 @@ struct Slot {
   std::int64_t t, n;
 };
 
+// What a launch computes: one product, or one of many for each tile.
+struct Task {
+  Terms x;
+  const int* x_nonfinite;
+  Product one;
+  const Product* many;
+  const RowTile* tiles;
+  Rounding rounding;
+
+  // The product of this block, and its first row of y.
+  __device__ Product find(int rows, std::int64_t* row) const {
+    const std::int64_t block = blockIdx.x;
+    *row = many == nullptr ? block * rows : tiles[block].row;
+    return many == nullptr ? one : many[tiles[block].product];
+  }
+};
+
 // P terms of x by Q terms of w; Few: 32 rows in a block, else 128.
 template <int P, int Q, bool Few>
 struct Plan {
@@ -33,16 +50,17 @@ struct Plan {
   static constexpr int across = Few ? 2 : 4;  // tiles of 8 columns in a warp
 };
 
-// Rows [first, first + Rows) and inputs [k, k + Depth) of every term, zeros beyond the rows.
+// Rows [first, first + Rows) and inputs [k, k + Depth) of every term, zeros from row `last` on.
 template <int Rows, int Depth, int Row>
-__device__ void load_stage(const Terms& m, std::int64_t first, std::int64_t k, std::uint16_t* to) {
+__device__ void load_stage(const Terms& m, std::int64_t first, std::int64_t last, std::int64_t k,
+                           std::uint16_t* to) {
   constexpr int kPieces = Depth / 8;  // of 16 bytes in a row
   for (int i = static_cast<int>(threadIdx.x); i < m.count * Rows * kPieces; i += kThreads) {
     const int piece = i % kPieces;
     const int r = i / kPieces % Rows;
     const int term = i / kPieces / Rows;
     const std::int64_t at = first + r;
-    const bool inside = at < m.rows;
+    const bool inside = at < last;
     const std::uint16_t* from =
         m.data + (term * m.rows + (inside ? at : 0)) * m.depth + k + piece * 8;
     copy_async(to + (term * Rows + r) * Row + piece * 8, from, inside);
@@ -84,20 +102,26 @@ __device__ void multiply_stage(const std::uint16_t* x, const std::uint16_t* w, i
 }
 
 template <int P, int Q, bool Few>
-__global__ void __launch_bounds__(kThreads)
-    multiply_blocks(Terms x, Terms w, Rows y, Rounding rounding) {
+__global__ void __launch_bounds__(kThreads) multiply_blocks(Task task) {
   using S = Plan<P, Q, Few>;
   auto* memory = reinterpret_cast<std::uint16_t*>(shared_memory());
-  const std::int64_t t0 = std::int64_t{blockIdx.x} * S::rows;
+  std::int64_t t0 = 0;
+  const Product product = task.find(S::rows, &t0);
+  const Terms& x = task.x;
+  const Terms& w = product.w;
+  const Rows& y = product.y;
   const std::int64_t n0 = std::int64_t{blockIdx.y} * kTile;
+  if (n0 >= y.cols) return;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int row0 = warp / S::warps_across * S::down * 16;
   const int col0 = warp % S::warps_across * S::across * 8;
   const auto load = [&](std::int64_t step) {
     std::uint16_t* stage = memory + step % kStages * S::stage;
-    load_stage<S::rows, S::depth, S::row>(x, t0, step * S::depth, stage);
-    load_stage<kTile, S::depth, S::row>(w, n0, step * S::depth, stage + P * S::rows * S::row);
+    load_stage<S::rows, S::depth, S::row>(x, product.first + t0, product.first + y.rows,
+                                          step * S::depth, stage);
+    load_stage<kTile, S::depth, S::row>(w, n0, w.rows, step * S::depth,
+                                        stage + P * S::rows * S::row);
   };
   float total[S::down][S::across][4] = {};
   float part[S::down][S::across][4] = {};
@@ -135,7 +159,7 @@ __global__ void __launch_bounds__(kThreads)
         const Slot at{t0 + row0 + i * 16 + lane / 4 + c / 2 * 8,
                       n0 + col0 + j * 8 + lane % 4 * 2 + c % 2};
         if (at.t < y.rows && at.n < y.cols) {
-          y.data[at.t * y.stride + at.n] = rounded_to(total[i][j][c], rounding);
+          y.data[at.t * y.stride + at.n] = rounded_to(total[i][j][c], task.rounding);
         }
       }
     }
@@ -151,52 +175,80 @@ __device__ float whole_value(const Terms& m, std::int64_t row, std::int64_t k) {
 }
 
 // The rows that the matrix units would turn into NaN although they hold infinities only.
-__global__ void multiply_rows(Terms x, const int* x_nonfinite, Terms w, const int* w_nonfinite,
-                              Rows y, Rounding rounding) {
-  const std::int64_t t = blockIdx.x;
-  if (x_nonfinite[t] == 0 && *w_nonfinite == 0) return;
-  for (std::int64_t n = threadIdx.x; n < y.cols; n += kThreads) {
-    float total = 0;
-    for (std::int64_t first = 0; first < x.depth; first += kSumDepth) {
-      const std::int64_t end = first + kSumDepth < x.depth ? first + kSumDepth : x.depth;
-      float part = 0;
-      for (std::int64_t k = first; k < end; ++k) {
-        part = fmaf(whole_value(x, t, k), whole_value(w, n, k), part);
+__global__ void multiply_rows(Task task, int rows) {
+  std::int64_t t0 = 0;
+  const Product product = task.find(rows, &t0);
+  const Terms& x = task.x;
+  const Terms& w = product.w;
+  const Rows& y = product.y;
+  const std::int64_t end = t0 + rows < y.rows ? t0 + rows : y.rows;
+  for (std::int64_t t = t0; t < end; ++t) {
+    const std::int64_t at = product.first + t;
+    if (task.x_nonfinite[at] == 0 && *product.w_nonfinite == 0) continue;
+    for (std::int64_t n = threadIdx.x; n < y.cols; n += kThreads) {
+      float total = 0;
+      for (std::int64_t first = 0; first < x.depth; first += kSumDepth) {
+        const std::int64_t last = first + kSumDepth < x.depth ? first + kSumDepth : x.depth;
+        float part = 0;
+        for (std::int64_t k = first; k < last; ++k) {
+          part = fmaf(whole_value(x, at, k), whole_value(w, n, k), part);
+        }
+        total += part;
       }
-      total += part;
+      y.data[t * y.stride + n] = rounded_to(total, task.rounding);
     }
-    y.data[t * y.stride + n] = rounded_to(total, rounding);
   }
 }
 
+// The blocks of a launch: tiles down, columns across, rows in a tile.
+struct Extent {
+  unsigned down, across;
+  bool few;
+};
+
 template <int P, int Q>
-cudaError_t multiply_terms(cudaStream_t s, const Terms& x, const Terms& w, const Rows& y,
-                           Rounding rounding) {
+cudaError_t multiply_terms(cudaStream_t s, const Task& task, const Extent& e) {
   const auto run = [&](auto* kernel, auto plan) {
-    const dim3 grid{blocks_for(y.rows, plan.rows), blocks_for(y.cols, kTile)};
-    return launch(kernel, grid, kThreads, plan.bytes, s, x, w, y, rounding);
+    return launch(kernel, dim3{e.down, e.across}, kThreads, plan.bytes, s, task);
   };
-  if (y.rows <= kFewRows) return run(multiply_blocks<P, Q, true>, Plan<P, Q, true>{});
+  if (e.few) return run(multiply_blocks<P, Q, true>, Plan<P, Q, true>{});
   return run(multiply_blocks<P, Q, false>, Plan<P, Q, false>{});
 }
 
 template <int P>
-cudaError_t multiply_by_terms(cudaStream_t s, const Terms& x, const Terms& w, const Rows& y,
-                              Rounding rounding) {
-  if (w.count == 1) return multiply_terms<P, 1>(s, x, w, y, rounding);
-  if (w.count == 2) return multiply_terms<P, 2>(s, x, w, y, rounding);
-  return multiply_terms<P, 3>(s, x, w, y, rounding);
+cudaError_t multiply_by_terms(cudaStream_t s, const Task& task, int w_terms, const Extent& e) {
+  if (w_terms == 1) return multiply_terms<P, 1>(s, task, e);
+  if (w_terms == 2) return multiply_terms<P, 2>(s, task, e);
+  return multiply_terms<P, 3>(s, task, e);
+}
+
+cudaError_t multiply_all(cudaStream_t s, const Task& task, int w_terms, const Extent& e) {
+  const cudaError_t done = task.x.count == 1 ? multiply_by_terms<1>(s, task, w_terms, e)
+                                             : multiply_by_terms<3>(s, task, w_terms, e);
+  if (done != cudaSuccess || task.x.count + w_terms == 2) return done;
+  const int rows = e.few ? kFewRows : kTile;
+  return launch(multiply_rows, dim3{e.down}, kThreads, 0, s, task, rows);
 }
 
 }  // namespace
 
-cudaError_t multiply(cudaStream_t s, const Terms& x, const int* x_nonfinite, const Terms& w,
-                     const int* w_nonfinite, const Rows& y, Rounding rounding) {
-  const cudaError_t done = x.count == 1 ? multiply_by_terms<1>(s, x, w, y, rounding)
-                                        : multiply_by_terms<3>(s, x, w, y, rounding);
-  if (done != cudaSuccess || x.count + w.count == 2) return done;
-  return launch(multiply_rows, dim3{static_cast<unsigned>(y.rows)}, kThreads, 0, s, x, x_nonfinite,
-                w, w_nonfinite, y, rounding);
+std::int64_t tile_rows(std::int64_t most) {
+  return most <= kFewRows ? kFewRows : kTile;
+}
+
+cudaError_t multiply(cudaStream_t s, const Terms& x, const int* x_nonfinite, const Product& product,
+                     Rounding rounding) {
+  const Rows& y = product.y;
+  const std::int64_t rows = tile_rows(y.rows);
+  return multiply_all(s, {x, x_nonfinite, product, nullptr, nullptr, rounding}, product.w.count,
+                      {blocks_for(y.rows, rows), blocks_for(y.cols, kTile), rows == kFewRows});
+}
+
+cudaError_t multiply_grouped(cudaStream_t s, const Terms& x, const int* x_nonfinite,
+                             const Products& p, Rounding rounding) {
+  return multiply_all(s, {x, x_nonfinite, {}, p.all, p.tiles, rounding}, p.w_terms,
+                      {static_cast<unsigned>(p.tile_count), blocks_for(p.columns, kTile),
+                       tile_rows(p.most) == kFewRows});
 }
 
 }  // namespace ckpt::kernels::cuda

@@ -76,8 +76,38 @@ cudaError_t scan(cudaStream_t s, const std::uint16_t* data, std::int64_t count, 
 // --- gemm.cu ---
 /// y = rd(x w^T). Rows whose x, and everything if w, is not finite are computed value by value from
 /// the terms' sums, since a term of 0 times infinity would be NaN.
-cudaError_t multiply(cudaStream_t s, const Terms& x, const int* x_nonfinite, const Terms& w,
-                     const int* w_nonfinite, const Rows& y, Rounding rounding);
+struct Product {
+  Terms w;
+  const int* w_nonfinite = nullptr;
+  std::int64_t first = 0;  ///< row of x that is y's row 0
+  Rows y;
+};
+
+cudaError_t multiply(cudaStream_t s, const Terms& x, const int* x_nonfinite, const Product& product,
+                     Rounding rounding);
+
+/// Rows of one product's y that a block computes.
+struct RowTile {
+  std::int64_t product;
+  std::int64_t row;
+};
+
+/// Rows in a tile when no product has more than `most`.
+std::int64_t tile_rows(std::int64_t most);
+
+/// Several products of the same x whose weights have `w_terms` terms each, in one launch.
+/// `products` and `tiles` are device memory; the tiles are tile_rows(most) rows apart.
+struct Products {
+  const Product* all;
+  const RowTile* tiles;
+  std::int64_t tile_count;
+  std::int64_t most;     ///< rows of the longest
+  std::int64_t columns;  ///< of the widest
+  int w_terms;
+};
+
+cudaError_t multiply_grouped(cudaStream_t s, const Terms& x, const int* x_nonfinite,
+                             const Products& products, Rounding rounding);
 
 // --- attention.cu ---
 /// A block's share: queries [begin, begin + kQueries) of the sequence [first, last).

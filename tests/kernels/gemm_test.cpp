@@ -200,6 +200,70 @@ TEST_CASE("gemm: a row's bits depend neither on the other rows nor on the thread
   }
 }
 
+TEST_CASE("a grouped gemm has the bits of one gemm per group") {
+  // Weights of one, two and three terms, of two widths; groups that overlap, hold one row, none,
+  // more than a tile, and rows and weights that are not finite.
+  constexpr std::int64_t kTokens = 170;
+  constexpr std::int64_t kDepth = 96;
+  Backends backends;
+  std::vector<float> x = random_floats(kTokens * kDepth, 21);
+  x[static_cast<std::size_t>(3 * kDepth + 1)] = kInf;
+  const PackedCase packed = gptq_case({kTokens, 64, kDepth}, 4, 32, false);
+  std::vector<float> wide = random_floats(130 * kDepth, 22);
+  const std::vector<float> exact = random_floats(64 * kDepth, 23);
+  std::vector<std::uint16_t> rounded;
+  for (const float v : random_floats(64 * kDepth, 24)) rounded.push_back(f32_to_bf16(v));
+  wide[7] = -kInf;
+  const MatrixView views[] = {
+      packed.view,
+      {.storage = Storage::f32, .n = 130, .k = kDepth, .data = bytes_of(wide)},
+      {.storage = Storage::f32, .n = 64, .k = kDepth, .data = bytes_of(exact)},
+      {.storage = Storage::bf16, .n = 64, .k = kDepth, .data = bytes_of(rounded)}};
+
+  struct Range {
+    std::size_t view;
+    std::int64_t first, rows;
+  };
+
+  const std::vector<Range> cuts[] = {
+      {{0, 0, 5}, {1, 0, 5}, {2, 5, 1}, {3, 6, 0}, {0, 2, 30}, {3, 140, 30}},
+      {{3, 0, 150}, {0, 150, 20}, {2, 20, 33}, {1, 169, 1}, {0, 1, 160}},
+      {{2, 170, 0}},
+      {}};
+  for (const auto& ops : backends.all) {
+    CAPTURE(ops->name());
+    for (const Rounding rounding : {Rounding::none, Rounding::bf16}) {
+      for (const std::vector<Range>& cut : cuts) {
+        std::vector<std::unique_ptr<Matrix>> weights;
+        std::vector<std::vector<float>> y;
+        std::vector<GemmGroup> groups;
+        for (const Range& r : cut) {
+          auto w = ops->matrix(views[r.view]);
+          REQUIRE(w);
+          weights.push_back(*std::move(w));
+          y.emplace_back(static_cast<std::size_t>(r.rows * views[r.view].n), kNan);
+        }
+        for (std::size_t i = 0; i < cut.size(); ++i) {
+          groups.push_back(
+              {weights[i].get(), cut[i].first, rows_of(y[i], cut[i].rows, views[cut[i].view].n)});
+        }
+        REQUIRE(ops->grouped_gemm({rows_of(x, kTokens, kDepth), groups, rounding}));
+        for (std::size_t i = 0; i < cut.size(); ++i) {
+          CAPTURE(i);
+          std::vector<float> mine(x.begin() + cut[i].first * kDepth,
+                                  x.begin() + (cut[i].first + cut[i].rows) * kDepth);
+          CHECK(same_bits(y[i], multiply(*ops, mine, views[cut[i].view], cut[i].rows, rounding)));
+        }
+      }
+    }
+    auto w = ops->matrix(views[2]);
+    REQUIRE(w);
+    std::vector<float> y(static_cast<std::size_t>(64 * 2));
+    const GemmGroup beyond{w->get(), kTokens - 1, rows_of(y, 2, 64)};
+    CHECK_FALSE(ops->grouped_gemm({rows_of(x, kTokens, kDepth), {&beyond, 1}}));
+  }
+}
+
 TEST_CASE("gemm passes NaN and Inf to their rows only, and rounds to 16 bits once") {
   Backends backends;
   const Size s{14, 40, 64};

@@ -50,6 +50,18 @@ class HostedOps final : public Ops {
     return call.finish(device_->gemm(on));
   }
 
+  std::uint64_t group_bytes() const override { return device_->group_bytes(); }
+
+  Result<void> grouped_gemm(const GroupedGemmArgs& args) override {
+    Call call(*this);
+    GroupedGemmArgs on = args;
+    on.x = call.in(args.x);
+    std::vector<GemmGroup> groups(args.groups.begin(), args.groups.end());
+    for (GemmGroup& g : groups) g.y = call.out(g.y);
+    on.groups = groups;
+    return call.finish(device_->grouped_gemm(on));
+  }
+
   Result<void> rms_norm(const NormArgs& args) override {
     Call call(*this);
     NormArgs on = args;

@@ -30,22 +30,51 @@ bool same_weights(const MlpWeights& a, const MlpWeights& b) {
          weights::same_bytes(a.down_proj.parameter, b.down_proj.parameter);
 }
 
-Result<void> run_mlp(const Context& ctx, const MlpWeights& w, const Rows& x,
-                     const MlpPoints& points, const TapSource& tap, const Rows& y) {
+namespace {
+
+// Two products of the same rows; for one MLP in one call, which prepares the rows once.
+Result<void> gate_and_up(const Context& ctx, std::span<const MlpGroup> groups, const Rows& x,
+                         const Rows& gate, const Rows& up) {
+  if (groups.size() == 1) {
+    const MlpWeights& w = *groups.front().weights;
+    const kernels::GemmPart parts[] = {{w.gate_proj.matrix.get(), gate},
+                                       {w.up_proj.matrix.get(), up}};
+    return ctx.ops.gemm({x, parts, ctx.rounding, ctx.bf16()});
+  }
+  std::vector<kernels::GemmGroup> products;
+  for (const MlpGroup& g : groups) {
+    products.push_back({g.weights->gate_proj.matrix.get(), g.first, gate.slice(g.first, g.rows)});
+    products.push_back({g.weights->up_proj.matrix.get(), g.first, up.slice(g.first, g.rows)});
+  }
+  return ctx.ops.grouped_gemm({x, products, ctx.rounding, ctx.bf16()});
+}
+
+}  // namespace
+
+Result<void> run_mlps(const Context& ctx, std::span<const MlpGroup> groups, const Rows& x,
+                      const MlpPoints& points, const TapSource& tap, const Rows& y) {
   kernels::Ops& ops = ctx.ops;
   const WorkspaceScope scope(ctx.workspace);
-  CKPT_TRY(const Rows gate, ctx.workspace.take(x.rows, w.gate_proj.matrix->n()), "mlp");
-  CKPT_TRY(const Rows up, ctx.workspace.take(x.rows, w.up_proj.matrix->n()), "mlp");
-  const kernels::GemmPart parts[] = {{w.gate_proj.matrix.get(), gate},
-                                     {w.up_proj.matrix.get(), up}};
-  CKPT_TRY_VOID(ops.gemm({x, parts, ctx.rounding, ctx.bf16()}), "gate and up");
+  const std::int64_t inner = groups.empty() ? 0 : groups.front().weights->gate_proj.matrix->n();
+  CKPT_TRY(const Rows gate, ctx.workspace.take(x.rows, inner), "mlp");
+  CKPT_TRY(const Rows up, ctx.workspace.take(x.rows, inner), "mlp");
+  CKPT_TRY_VOID(gate_and_up(ctx, groups, x, gate, up), "gate and up");
   CKPT_TRY_VOID(tap.see(ops, points.gate, gate), "tap");
   CKPT_TRY_VOID(tap.see(ops, points.up, up), "tap");
   CKPT_TRY_VOID(ops.silu_mul(gate, up, ctx.rounding), "silu");
   CKPT_TRY_VOID(tap.see(ops, points.product, gate), "tap");
-  const kernels::GemmPart back{w.down_proj.matrix.get(), y};
-  CKPT_TRY_VOID(ops.gemm({gate, {&back, 1}, ctx.rounding, ctx.bf16()}), "down");
+  std::vector<kernels::GemmGroup> back;
+  for (const MlpGroup& g : groups) {
+    back.push_back({g.weights->down_proj.matrix.get(), g.first, y.slice(g.first, g.rows)});
+  }
+  CKPT_TRY_VOID(ops.grouped_gemm({gate, back, ctx.rounding, ctx.bf16()}), "down");
   return tap.see(ops, points.out, y);
+}
+
+Result<void> run_mlp(const Context& ctx, const MlpWeights& w, const Rows& x,
+                     const MlpPoints& points, const TapSource& tap, const Rows& y) {
+  const MlpGroup all{&w, 0, x.rows};
+  return run_mlps(ctx, {&all, 1}, x, points, tap, y);
 }
 
 std::span<const std::string_view> dense_modules() {

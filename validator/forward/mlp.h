@@ -29,6 +29,19 @@ struct MlpPoints {
   Point gate, up, product, out;
 };
 
+/// Some rows of x that go through one MLP.
+struct MlpGroup {
+  const MlpWeights* weights = nullptr;
+  std::int64_t first = 0;
+  std::int64_t rows = 0;
+};
+
+/// y[rows of a group] = its mlp(x[the same rows]); the groups come in order and together fill x
+/// [T, H] and y [T, H]. The taps see all rows at once. Product memory is of the workspace.
+[[nodiscard]] Result<void> run_mlps(const Context& context, std::span<const MlpGroup> groups,
+                                    const kernels::Rows& x, const MlpPoints& points,
+                                    const TapSource& tap, const kernels::Rows& y);
+
 /// y = mlp(x) with product memory from the workspace; x [T, H], y [T, H].
 [[nodiscard]] Result<void> run_mlp(const Context& context, const MlpWeights& weights,
                                    const kernels::Rows& x, const MlpPoints& points,

@@ -1,5 +1,6 @@
-// Mixture of experts (architecture 3.6), streamed expert by expert: an expert sees all tokens of
-// the pass that were sent to it, in ascending order, and its outputs are added in expert order.
+// Mixture of experts (architecture 3.6), streamed expert by expert, or a few at a time where the
+// backend computes several in one launch: an expert sees all tokens of the pass that were sent to
+// it, in ascending order, and its outputs are added in expert order.
 
 #include <fmt/format.h>
 
@@ -20,6 +21,26 @@ constexpr std::string_view kMoe[] = {"mlp.gate", "mlp.shared_expert.gate_proj",
 constexpr MlpPoints kSharedPoints{Point::shared_gate, Point::shared_up, Point::shared_product,
                                   Point::shared_out};
 
+/// An expert of both models.
+struct ExpertPair {
+  std::size_t index = 0;
+  MlpWeights reference;
+  MlpWeights candidate;
+};
+
+std::uint64_t bytes_of(const MlpWeights& w) {
+  return w.gate_proj.parameter.bytes() + w.up_proj.parameter.bytes() +
+         w.down_proj.parameter.bytes();
+}
+
+/// What experts that follow each other see at a time: all their tokens, or a part of one's.
+struct ExpertBlock {
+  Stretch r;                    ///< routed by the reference
+  Stretch c;                    ///< by the candidate
+  std::vector<Stretch> r_each;  ///< the same by expert
+  std::vector<Stretch> c_each;
+};
+
 class Moe {
  public:
   Moe(const Context& ctx, WeightFeed& feed, const MlpStage& stage, const Hidden& hidden)
@@ -31,10 +52,18 @@ class Moe {
   Result<void> route_all();
   Result<void> clear_outputs();
   Result<void> wake_variants();
-  Result<void> expert(std::size_t e);
-  Result<void> expert_block(const MlpWeights& reference, const MlpWeights& candidate,
-                            const Stretch& r, const Stretch& c);
-  Result<void> local_difference(const Rows& y_local, const Rows& y, const Stretch& r);
+  Result<void> experts();
+  Result<void> load_group(std::size_t first);
+  bool fits(std::size_t expert) const;
+  Result<void> run_group();
+  ExpertBlock whole_group() const;
+  Result<void> expert_block(const ExpertBlock& block);
+  Result<void> run_experts(Stream stream, const ExpertBlock& block, std::int64_t local,
+                           const Rows& x, const Rows& y);
+  Result<void> scatter(const Rows& from, std::span<const Stretch> each, const Rows& to,
+                       Rounding rounding);
+  Result<void> local_difference(const Rows& y_local, const Rows& y, const ExpertBlock& block);
+  Result<void> report_group();
   Result<void> shared();
   Result<void> shared_block(std::int64_t row, std::int64_t count);
 
@@ -49,9 +78,10 @@ class Moe {
   Routing of_reference_;
   Routing of_local_;
   Routing of_candidate_;
-  bool same_expert_ = false;
+  std::vector<ExpertPair> group_;  // the experts at hand
+  bool same_experts_ = false;
   std::optional<VariantMoe> variants_;
-  std::vector<double> output_;  // of the expert at hand, per routed token
+  std::vector<double> output_;  // of the experts at hand, per routed token
   std::vector<double> difference_;
 };
 
@@ -87,72 +117,163 @@ Result<void> Moe::clear_outputs() {
   return {};
 }
 
-// y_local holds the candidate's output on the reference's inputs, y the reference's.
-Result<void> Moe::local_difference(const Rows& y_local, const Rows& y, const Stretch& r) {
-  if (!ctx_.local) return {};
-  const auto rows = static_cast<std::size_t>(r.rows());
-  const std::size_t first = difference_.size();
-  difference_.resize(first + rows, 0);
-  if (same_expert_) return {};
-  CKPT_TRY_VOID(ops_.row_squares(y_local, y, std::span(difference_).subspan(first)), "local");
-  CKPT_TRY_VOID(ops_.subtract(y_local, y), "local");
-  return ops_.scatter_add(y_local, r.gate, r.token, h_.local, Rounding::none);
+// Each expert's rows are added in turn: tokens are distinct within one expert only.
+Result<void> Moe::scatter(const Rows& from, std::span<const Stretch> each, const Rows& to,
+                          Rounding rounding) {
+  std::int64_t row = 0;
+  for (const Stretch& s : each) {
+    CKPT_TRY_VOID(ops_.scatter_add(from.slice(row, s.rows()), s.gate, s.token, to, rounding),
+                  "experts");
+    row += s.rows();
+  }
+  return {};
 }
 
-Result<void> Moe::expert_block(const MlpWeights& reference, const MlpWeights& candidate,
-                               const Stretch& r, const Stretch& c) {
+// y_local holds the candidate's output on the reference's inputs, y the reference's.
+Result<void> Moe::local_difference(const Rows& y_local, const Rows& y, const ExpertBlock& block) {
+  if (!ctx_.local) return {};
+  const std::size_t first = difference_.size();
+  difference_.resize(first + static_cast<std::size_t>(block.r.rows()), 0);
+  if (same_experts_) return {};
+  CKPT_TRY_VOID(ops_.row_squares(y_local, y, std::span(difference_).subspan(first)), "local");
+  CKPT_TRY_VOID(ops_.subtract(y_local, y), "local");
+  return scatter(y_local, block.r_each, h_.local, Rounding::none);
+}
+
+// x holds the rows of the reference's tokens, then those of the candidate's. The candidate's
+// experts see the first `local` of the former too, each expert both sets of inputs.
+Result<void> Moe::run_experts(Stream stream, const ExpertBlock& block, std::int64_t local,
+                              const Rows& x, const Rows& y) {
+  const bool of_reference = stream == Stream::reference;
+  std::vector<MlpGroup> groups;
+  std::int64_t row = 0;
+  const auto add = [&](std::span<const Stretch> each) {
+    for (std::size_t i = 0; i < each.size(); ++i) {
+      const MlpWeights& w = of_reference ? group_[i].reference : group_[i].candidate;
+      const bool goes_on = !groups.empty() && groups.back().weights == &w;
+      if (goes_on) {
+        groups.back().rows += each[i].rows();
+      } else {
+        groups.push_back({&w, row, each[i].rows()});
+      }
+      row += each[i].rows();
+    }
+  };
+  if (of_reference || local > 0) add(block.r_each);
+  if (!of_reference) add(block.c_each);
+  TapSource tap = stage_.tap(stream, 0);
+  tap.row_token = of_reference ? block.r.token : block.c.token;
+  tap.skip_rows = of_reference ? 0 : local;
+  return run_mlps(ctx_, groups, x, kExpertPoints, tap, y);
+}
+
+Result<void> Moe::expert_block(const ExpertBlock& block) {
   const WorkspaceScope scope(ctx_.workspace);
   const std::int64_t hidden = ctx_.config.hidden_size;
+  const std::int64_t r = block.r.rows();
+  const std::int64_t c = block.c.rows();
   // The candidate sees both sets of inputs in one product; equal weights need no local evaluation.
-  const std::int64_t local = same_expert_ || !ctx_.local ? 0 : r.rows();
-  CKPT_TRY(const Rows x, ctx_.workspace.take(r.rows() + c.rows(), hidden), "expert");
-  CKPT_TRY(const Rows y, ctx_.workspace.take(r.rows() + c.rows(), hidden), "expert");
-  CKPT_TRY(const Rows y_reference, ctx_.workspace.take(r.rows(), hidden), "expert");
-  CKPT_TRY_VOID(ops_.gather(h_.in_reference, r.token, x.slice(0, r.rows())), "expert");
-  CKPT_TRY_VOID(ops_.gather(h_.in_candidate, c.token, x.slice(r.rows(), c.rows())), "expert");
-  TapSource tap = stage_.tap(Stream::reference, 0);
-  tap.row_token = r.token;
-  CKPT_TRY_VOID(run_mlp(ctx_, reference, x.slice(0, r.rows()), kExpertPoints, tap, y_reference),
-                "reference");
-  tap = stage_.tap(Stream::candidate, 0);
-  tap.row_token = c.token;
-  tap.skip_rows = local;
-  const std::int64_t begin = r.rows() - local;
-  CKPT_TRY_VOID(run_mlp(ctx_, candidate, x.slice(begin, local + c.rows()), kExpertPoints, tap,
-                        y.slice(begin, local + c.rows())),
+  const std::int64_t local = same_experts_ || !ctx_.local ? 0 : r;
+  CKPT_TRY(const Rows x, ctx_.workspace.take(r + c, hidden), "expert");
+  CKPT_TRY(const Rows y, ctx_.workspace.take(r + c, hidden), "expert");
+  CKPT_TRY(const Rows y_reference, ctx_.workspace.take(r, hidden), "expert");
+  CKPT_TRY_VOID(ops_.gather(h_.in_reference, block.r.token, x.slice(0, r)), "expert");
+  CKPT_TRY_VOID(ops_.gather(h_.in_candidate, block.c.token, x.slice(r, c)), "expert");
+  CKPT_TRY_VOID(run_experts(Stream::reference, block, 0, x.slice(0, r), y_reference), "reference");
+  CKPT_TRY_VOID(run_experts(Stream::candidate, block, local, x.slice(r - local, local + c),
+                            y.slice(r - local, local + c)),
                 "candidate");
 
   const std::size_t first = output_.size();
-  output_.resize(first + static_cast<std::size_t>(r.rows()));
+  output_.resize(first + static_cast<std::size_t>(r));
   CKPT_TRY_VOID(ops_.row_squares(y_reference, {}, std::span(output_).subspan(first)), "expert");
-  CKPT_TRY_VOID(ops_.scatter_add(y_reference, r.gate, r.token, h_.y_reference, ctx_.rounding),
-                "reference");
-  CKPT_TRY_VOID(
-      ops_.scatter_add(y.slice(r.rows(), c.rows()), c.gate, c.token, h_.y_candidate, ctx_.rounding),
-      "candidate");
-  return local_difference(y.slice(0, r.rows()), y_reference, r);
+  CKPT_TRY_VOID(scatter(y_reference, block.r_each, h_.y_reference, ctx_.rounding), "reference");
+  CKPT_TRY_VOID(scatter(y.slice(r, c), block.c_each, h_.y_candidate, ctx_.rounding), "candidate");
+  return local_difference(y.slice(0, r), y_reference, block);
 }
 
-Result<void> Moe::expert(std::size_t e) {
-  CKPT_TRY(const MlpWeights reference, load_mlp(feed_), "reference");
-  CKPT_TRY(const MlpWeights candidate, load_mlp(feed_), "candidate");
-  same_expert_ = same_weights(reference, candidate);
+// Whether a block has room for the tokens of one more expert.
+bool Moe::fits(std::size_t expert) const {
+  const std::size_t first = group_.front().index;
+  return of_reference_.tokens_of(first, expert + 1).rows() <= stage_.block &&
+         of_candidate_.tokens_of(first, expert + 1).rows() <= stage_.block;
+}
+
+// The expert at `first`, and those after it that the backend computes with it.
+Result<void> Moe::load_group(std::size_t first) {
+  group_.clear();
+  same_experts_ = true;
+  std::uint64_t bytes = 0;
+  for (std::size_t e = first; e < static_cast<std::size_t>(ctx_.config.num_experts); ++e) {
+    if (e != first && (bytes >= ops_.group_bytes() || !fits(e))) break;
+    ExpertPair pair{.index = e, .reference = {}, .candidate = {}};
+    CKPT_TRY(pair.reference, load_mlp(feed_), "reference");
+    CKPT_TRY(pair.candidate, load_mlp(feed_), "candidate");
+    bytes += bytes_of(pair.reference) + bytes_of(pair.candidate);
+    same_experts_ = same_experts_ && same_weights(pair.reference, pair.candidate);
+    group_.push_back(std::move(pair));
+  }
+  return {};
+}
+
+ExpertBlock Moe::whole_group() const {
+  const std::size_t first = group_.front().index;
+  const std::size_t end = group_.back().index + 1;
+  ExpertBlock block{
+      of_reference_.tokens_of(first, end), of_candidate_.tokens_of(first, end), {}, {}};
+  for (std::size_t e = first; e < end; ++e) {
+    block.r_each.push_back(of_reference_.tokens_of(e, e + 1));
+    block.c_each.push_back(of_candidate_.tokens_of(e, e + 1));
+  }
+  return block;
+}
+
+Result<void> Moe::run_group() {
   output_.clear();
   difference_.clear();
+  if (group_.size() > 1) return expert_block(whole_group());
+  const std::size_t e = group_.front().index;
   const auto step = static_cast<std::size_t>(stage_.block);
   for (std::size_t first = 0;; first += step) {
     CKPT_TRY_VOID(ctx_.check_stop(), "expert");
     const Stretch r = of_reference_.stretch(e, first, step);
     const Stretch c = of_candidate_.stretch(e, first, step);
-    if (r.token.empty() && c.token.empty()) break;
-    CKPT_TRY_VOID(expert_block(reference, candidate, r, c), "expert");
+    if (r.token.empty() && c.token.empty()) return {};
+    CKPT_TRY_VOID(expert_block({r, c, {r}, {c}}), "expert");
   }
-  if (variants_) {
-    CKPT_TRY_VOID(variants_->expert(e, reference, same_expert_ ? reference : candidate), "expert");
+}
+
+Result<void> Moe::report_group() {
+  std::size_t at = 0;
+  for (const ExpertPair& pair : group_) {
+    if (variants_) {
+      const bool same = same_weights(pair.reference, pair.candidate);
+      CKPT_TRY_VOID(
+          variants_->expert(pair.index, pair.reference, same ? pair.reference : pair.candidate),
+          "variants");
+    }
+    const Stretch all = of_reference_.tokens_of(pair.index, pair.index + 1);
+    const auto of = [&](const std::vector<double>& list) {
+      return list.empty() ? std::span<const double>()
+                          : std::span(list).subspan(at, all.token.size());
+    };
+    stage_.observer->on_expert(stage_.layer, static_cast<int>(pair.index),
+                               {all.token, all.gate, of(output_), of(difference_)});
+    at += all.token.size();
   }
-  const Stretch all = of_reference_.stretch(e, 0, of_reference_.token.size());
-  stage_.observer->on_expert(stage_.layer, static_cast<int>(e),
-                             {all.token, all.gate, output_, difference_});
+  return {};
+}
+
+Result<void> Moe::experts() {
+  for (std::size_t e = 0; e < static_cast<std::size_t>(ctx_.config.num_experts);) {
+    CKPT_TRY_VOID(ctx_.check_stop(), "expert");
+    const auto name = [e] { return fmt::format("expert {}", e); };
+    CKPT_TRY_VOID(load_group(e), name());
+    CKPT_TRY_VOID(run_group(), name());
+    CKPT_TRY_VOID(report_group(), name());
+    e = group_.back().index + 1;
+  }
+  group_.clear();
   return {};
 }
 
@@ -213,9 +334,7 @@ Result<void> Moe::run() {
   CKPT_TRY_VOID(route_all(), "router");
   CKPT_TRY_VOID(clear_outputs(), "experts");
   if (stage_.variants != nullptr) CKPT_TRY_VOID(wake_variants(), "variants");
-  for (std::size_t e = 0; e < static_cast<std::size_t>(ctx_.config.num_experts); ++e) {
-    CKPT_TRY_VOID(expert(e), fmt::format("expert {}", e));
-  }
+  CKPT_TRY_VOID(experts(), "experts");
   CKPT_TRY_VOID(shared(), "shared expert");
   if (variants_) CKPT_TRY_VOID(variants_->finish(reference_, candidate_), "variants");
   return {};

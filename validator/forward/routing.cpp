@@ -24,6 +24,12 @@ void Routing::sort_by_expert(std::size_t experts, std::size_t top_k) {
   }
 }
 
+Stretch Routing::tokens_of(std::size_t first_expert, std::size_t end_expert) const {
+  const std::size_t first = begin[first_expert];
+  const std::size_t count = begin[end_expert] - first;
+  return {std::span(token).subspan(first, count), std::span(gate).subspan(first, count)};
+}
+
 Stretch Routing::stretch(std::size_t expert, std::size_t first, std::size_t count) const {
   const std::size_t size = begin[expert + 1] - begin[expert];
   first = std::min(first, size);

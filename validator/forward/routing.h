@@ -26,6 +26,13 @@ struct Routing {
 
   void resize(std::size_t tokens, std::size_t top_k);
   void sort_by_expert(std::size_t experts, std::size_t top_k);
+
+  /// Tokens of an expert, and of several that follow each other.
+  [[nodiscard]] std::int64_t count(std::size_t expert) const {
+    return static_cast<std::int64_t>(begin[expert + 1] - begin[expert]);
+  }
+
+  [[nodiscard]] Stretch tokens_of(std::size_t first_expert, std::size_t end_expert) const;
   /// Tokens [first, first + count) of an expert, as far as there are any.
   [[nodiscard]] Stretch stretch(std::size_t expert, std::size_t first, std::size_t count) const;
 };

@@ -96,6 +96,7 @@ struct Bench {
   void decoding() const;
   void copies() const;
   void products() const;
+  void experts() const;
   void mixers() const;
   void head() const;
   void rows_of_numbers() const;
@@ -208,16 +209,13 @@ void Bench::products() const {
   struct Case {
     const char* name;
     std::int64_t t, n, k;
-    int x_terms, w_terms, times;
+    int x_terms, w_terms;
     double target;
   };
 
-  const Case cases[] = {
-      {"gemm bf16, 8192 cubed", 8192, 8192, 8192, 1, 1, 1, 0.6},
-      {"gemm fp32 over BF16 weights, 8192 cubed", 8192, 8192, 8192, 3, 1, 1, 0.2},
-      {"experts bf16, 128 tokens each", 128, 1024, 2048, 1, 1, 256, 0.5},
-      {"experts bf16, 2048 tokens each", 2048, 1024, 2048, 1, 1, 32, 0.5},
-      {"experts fp32 over int4, 128 tokens each", 128, 1024, 2048, 3, 2, 256, 0.1}};
+  const Case cases[] = {{"gemm bf16, 8192 cubed", 8192, 8192, 8192, 1, 1, 0.6},
+                        {"gemm fp32 over BF16 weights, 8192 cubed", 8192, 8192, 8192, 3, 1, 0.2},
+                        {"one expert bf16, 2048 tokens", 2048, 1024, 2048, 1, 1, 0.3}};
   for (const Case& c : cases) {
     const Terms x = terms(c.t, c.k, c.x_terms);
     const Terms w = terms(c.n, c.k, c.w_terms);
@@ -225,15 +223,68 @@ void Bench::products() const {
     int* flags = device_memory<int>(static_cast<std::size_t>(c.t));
     int* flag = device_memory<int>(1);
     const double s = seconds_of(stream, [&] {
-      for (int i = 0; i < c.times; ++i) {
-        must(multiply(stream, x, flags, w, flag, y, Rounding::none), "multiply");
-      }
+      must(multiply(stream, x, flags, {w, flag, 0, y}, Rounding::none), "multiply");
     });
-    const double flop = 2.0 * static_cast<double>(c.t * c.n * c.k) * c.times;
+    const double flop = 2.0 * static_cast<double>(c.t * c.n * c.k);
     report(c.name, flop / s / kTera, "TFLOP/s", dense / kTera, "cuBLAS dense BF16", c.target);
     for (void* p :
          {static_cast<void*>(x.data), static_cast<void*>(w.data), static_cast<void*>(y.data),
           static_cast<void*>(flags), static_cast<void*>(flag)}) {
+      cudaFree(p);
+    }
+  }
+}
+
+// Gate and up of many experts in one launch, as a layer's second half asks for them.
+void Bench::experts() const {
+  struct Case {
+    const char* name;
+    std::int64_t tokens;
+    int x_terms, w_terms;
+    double target;
+  };
+
+  constexpr std::int64_t kExperts = 32;
+  constexpr std::int64_t kInner = 1024;
+  constexpr std::int64_t kHidden = 2048;
+  const Case cases[] = {{"32 experts bf16, 16 tokens each", 16, 1, 1, 0.05},
+                        {"32 experts bf16, 128 tokens each", 128, 1, 1, 0.5},
+                        {"32 experts bf16, 1024 tokens each", 1024, 1, 1, 0.5},
+                        {"32 experts fp32 over int4, 128 tokens each", 128, 3, 2, 0.1}};
+  for (const Case& c : cases) {
+    const Terms x = terms(kExperts * c.tokens, kHidden, c.x_terms);
+    const Terms w = terms(2 * kExperts * kInner, kHidden, 1);
+    const Rows y = rows(2 * kExperts * c.tokens, kInner);
+    int* flags = device_memory<int>(static_cast<std::size_t>(x.rows));
+    int* flag = device_memory<int>(1);
+    std::vector<Product> products;
+    std::vector<RowTile> tiles;
+    for (std::int64_t i = 0; i < 2 * kExperts; ++i) {
+      // More terms of one weight lie over the next one's: their values do not matter here.
+      const Terms one{w.data + (c.w_terms == 1 ? i * kInner * kHidden : 0), kInner, kHidden,
+                      c.w_terms};
+      products.push_back({one, flag, i / 2 * c.tokens, y.slice(i * c.tokens, c.tokens)});
+      for (std::int64_t row = 0; row < c.tokens; row += tile_rows(c.tokens)) {
+        tiles.push_back({i, row});
+      }
+    }
+    auto* all = device_memory<Product>(products.size());
+    auto* cut = device_memory<RowTile>(tiles.size());
+    must(
+        cudaMemcpy(all, products.data(), products.size() * sizeof(Product), cudaMemcpyHostToDevice),
+        "copy");
+    must(cudaMemcpy(cut, tiles.data(), tiles.size() * sizeof(RowTile), cudaMemcpyHostToDevice),
+         "copy");
+    const Products group{all,      cut,    static_cast<std::int64_t>(tiles.size()),
+                         c.tokens, kInner, c.w_terms};
+    const double s = seconds_of(stream, [&] {
+      must(multiply_grouped(stream, x, flags, group, Rounding::none), "multiply");
+    });
+    const double flop = 2.0 * static_cast<double>(2 * kExperts * c.tokens * kInner * kHidden);
+    report(c.name, flop / s / kTera, "TFLOP/s", dense / kTera, "cuBLAS dense BF16", c.target);
+    for (void* p : {static_cast<void*>(x.data), static_cast<void*>(w.data),
+                    static_cast<void*>(y.data), static_cast<void*>(flags), static_cast<void*>(flag),
+                    static_cast<void*>(all), static_cast<void*>(cut)}) {
       cudaFree(p);
     }
   }
@@ -303,8 +354,8 @@ void Bench::head() const {
   auto* labels = device_memory<std::int64_t>(kPositions);
   auto* out = device_memory<Divergence>(kPositions);
   const double s = seconds_of(stream, [&] {
-    must(multiply(stream, x, flags, w, flag, z, Rounding::none), "head");
-    must(multiply(stream, x, flags, w, flag, c, Rounding::none), "head");
+    must(multiply(stream, x, flags, {w, flag, 0, z}, Rounding::none), "head");
+    must(multiply(stream, x, flags, {w, flag, 0, c}, Rounding::none), "head");
     must(divergence(stream, z, c, labels, out), "divergence");
   });
   const double flop = 2 * 2.0 * kPositions * kWords * kHidden;
@@ -351,6 +402,7 @@ int main() {
   bench.copies();
   bench.decoding();
   bench.products();
+  bench.experts();
   bench.mixers();
   bench.head();
   bench.rows_of_numbers();

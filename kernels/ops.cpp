@@ -1,6 +1,8 @@
+#include "kernels/ops.h"
+
 #include <utility>
 
-#include "kernels/ops.h"
+#include "kernels/extents.h"
 
 namespace ckpt::kernels {
 
@@ -21,6 +23,17 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
 
 Buffer::~Buffer() {
   if (data_ != nullptr) release_(data_);
+}
+
+Result<void> Ops::grouped_gemm(const GroupedGemmArgs& args) {
+  if (!fits(args)) return bad_extents("grouped_gemm");
+  for (const GemmGroup& g : args.groups) {
+    const GemmPart part{g.w, g.y};
+    CKPT_TRY_VOID(
+        gemm({args.x.slice(g.first, g.y.rows), {&part, 1}, args.rounding, args.x_is_bf16}),
+        "group");
+  }
+  return {};
 }
 
 }  // namespace ckpt::kernels
