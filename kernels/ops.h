@@ -185,6 +185,9 @@ class Ops {
   virtual ~Ops() = default;
   [[nodiscard]] virtual std::string_view name() const = 0;  ///< `cpu avx512`
 
+  /// The calling thread is the one that uses these ops from now on. Errors: device.
+  [[nodiscard]] virtual Result<void> enter() { return {}; }
+
   /// Bytes that weights and activations may take where these ops compute; 0: the host's memory.
   [[nodiscard]] virtual std::uint64_t memory() const { return 0; }
 

@@ -22,6 +22,7 @@ Result<std::unique_ptr<Ops>> CudaOps::open(int index, std::uint64_t memory, std:
 }
 
 CudaOps::~CudaOps() {
+  static_cast<void>(device_->select());  // the thread that ends them may have used others
   sequences_ = {};
 }
 

@@ -29,6 +29,8 @@ class CudaOps final : public Ops {
 
   std::string_view name() const override { return name_; }
 
+  Result<void> enter() override { return device_->select(); }
+
   std::uint64_t memory() const override { return device_->budget(); }
 
   std::uint64_t matrices_ahead() const override;

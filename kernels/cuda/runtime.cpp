@@ -84,7 +84,7 @@ Result<std::unique_ptr<Device>> Device::open(int index, std::uint64_t memory) {
 }
 
 Result<void> Device::start() {
-  CKPT_TRY_VOID(check(cudaSetDevice(index_), "select"), "open");
+  CKPT_TRY_VOID(select(), "open");
   CKPT_TRY_VOID(check(cudaStreamCreateWithFlags(&compute_, cudaStreamNonBlocking), "stream"),
                 "open");
   CKPT_TRY_VOID(check(cudaStreamCreateWithFlags(&copy_, cudaStreamNonBlocking), "stream"), "open");
@@ -111,6 +111,10 @@ Result<void> Device::start() {
     CKPT_TRY(slot.memory, pin(kSlotBytes), "open");
   }
   return {};
+}
+
+Result<void> Device::select() const {
+  return check(cudaSetDevice(index_), "select");
 }
 
 Device::~Device() {

@@ -83,6 +83,9 @@ class Device {
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
 
+  /// Makes it the device of the calling thread, which everything below counts on. Errors: device.
+  [[nodiscard]] Result<void> select() const;
+
   [[nodiscard]] cudaStream_t compute() const { return compute_; }
 
   /// Bytes that may be in use at a time.

@@ -66,7 +66,7 @@ double ours(Ops& ops, std::vector<float>& x, const MatrixView& view, std::vector
   });
 }
 
-void bench(Ops& ops, const Size& s) {
+void bench(Ops& ops, const Size& s, bool json) {
   std::vector<float> x = random_floats(s.t * s.k, 1);
   const std::vector<float> w = random_floats(s.n * s.k, 2);
   std::vector<float> y(static_cast<std::size_t>(s.t * s.n));
@@ -90,6 +90,14 @@ void bench(Ops& ops, const Size& s) {
   const double a = gflops(s, ours(ops, x, f32, y, s.t));
   const double b = gflops(s, ours(ops, x, bf16, y, s.t));
   const double c = gflops(s, ours(ops, x, packed, y, s.t));
+  if (json) {
+    fmt::print(
+        R"({{"tokens": {}, "k": {}, "n": {}, "openblas_gflops": {:.1f}, "ratio_f32": {:.2f}, )"
+        R"("ratio_bf16": {:.2f}, "ratio_int4_g128": {:.2f}}})"
+        "\n",
+        s.t, s.k, s.n, theirs, a / theirs, b / theirs, c / theirs);
+    return;
+  }
   fmt::print(
       "{:>5} {:>5} {:>5}  {:8.1f}  {:6.1f} ({:4.2f})  {:6.1f} ({:4.2f})  {:6.1f} ({:4.2f})\n", s.t,
       s.k, s.n, theirs, a, a / theirs, b, b / theirs, c, c / theirs);
@@ -99,18 +107,23 @@ void bench(Ops& ops, const Size& s) {
 
 }  // namespace ckpt::kernels::test
 
-int main() {
+int main(int count, char** words) {
   using namespace ckpt::kernels;
+  const bool json = count > 1 && std::string_view(words[1]) == "--json";
   ckpt::ThreadPool pool(1);
   auto ops = make_cpu_ops(pool);
   if (!ops) return 1;
-  fmt::print("{}: GFLOP/s and ratio to OpenBLAS f32\n", (*ops)->name());
-  fmt::print("{:>5} {:>5} {:>5}  {:>8}  {:>13}  {:>13}  {:>13}\n", "T", "K", "N", "OpenBLAS", "f32",
-             "bf16", "int4 g128");
-  for (const std::int64_t t : {1, 4, 16, 32, 64, 128, 256, 1024}) {
-    test::bench(**ops, {t, 1024, 2048});
-    test::bench(**ops, {t, 2048, 512});
+  if (json) {
+    fmt::print("{{\"backend\": \"{}\"}}\n", (*ops)->name());
+  } else {
+    fmt::print("{}: GFLOP/s and ratio to OpenBLAS f32\n", (*ops)->name());
+    fmt::print("{:>5} {:>5} {:>5}  {:>8}  {:>13}  {:>13}  {:>13}\n", "T", "K", "N", "OpenBLAS",
+               "f32", "bf16", "int4 g128");
   }
-  test::bench(**ops, {1024, 4096, 2048});
+  for (const std::int64_t t : {1, 4, 16, 32, 64, 128, 256, 1024}) {
+    test::bench(**ops, {t, 1024, 2048}, json);
+    test::bench(**ops, {t, 2048, 512}, json);
+  }
+  test::bench(**ops, {1024, 4096, 2048}, json);
   return 0;
 }

@@ -62,8 +62,8 @@ struct Short {
   }
 };
 
-std::unique_ptr<kernels::Ops> device(std::uint64_t order) {
-  auto ops = kernels::test::open_device(order);
+std::unique_ptr<kernels::Ops> device(std::uint64_t order, int index = 0) {
+  auto ops = kernels::test::open_device(order, index);
   REQUIRE(ops);
   return std::move(*ops);
 }
@@ -105,7 +105,7 @@ TEST_CASE("the processor and a CUDA device share the layers of one run") {
   ThreadPool pool(1);
   const auto cpu = kernels::make_cpu_ops(pool);
   REQUIRE(cpu);
-  const auto cuda = device(5);
+  const auto cuda = device(5, 1);  // not the device that its thread begins with
   kernels::Ops* const devices[] = {cpu->get(), cuda.get()};
   Positions positions;
   const auto want = s.run(forward::Mode::fp32, cpu->get(), positions);

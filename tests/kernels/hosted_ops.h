@@ -17,6 +17,8 @@ class HostedOps final : public Ops {
 
   std::string_view name() const override { return device_->name(); }
 
+  Result<void> enter() override { return device_->enter(); }
+
   Result<Buffer> allocate(std::int64_t floats) override {
     return Buffer(new float[static_cast<std::size_t>(floats)], floats,
                   [](float* p) { delete[] p; });

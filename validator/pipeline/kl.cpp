@@ -413,6 +413,7 @@ Result<KlOutcome> run_kl(const KlArgs& given) {
   KlArgs args = given;
   CKPT_TRY(const auto own, supply_ops(args), "kl");
   if (!args.devices.empty() && args.transport == nullptr) return run_on_devices(args);
+  CKPT_TRY_VOID(args.ops->enter(), "backend");
   std::vector<forward::Variant> variants(given.variants.begin(), given.variants.end());
   if (args.noise_floor) variants.push_back({forward::Stream::reference, {}, true});
   args.variants = variants;

@@ -34,13 +34,17 @@ struct Task {
 struct Stream {
   std::deque<Task> tasks;
   double end = 0;  // virtual time
+  int device = 0;
 };
 
 struct Pool {};
 
 namespace {
 
+constexpr int kDevices = 2;  // they share their memory and engines
+
 Machine machine;
+thread_local int current_device = 0;
 std::set<Stream*> streams;
 std::map<void*, std::size_t> device_memory;
 std::map<const char*, std::size_t> pinned_memory;
@@ -284,6 +288,7 @@ void drain(const Stream& s) {
 }
 
 void put(Stream& s, std::function<void()> run, double duration, double* engine) {
+  if (s.device != current_device) broken("work for another device than the thread's");
   double from = std::max(now, s.end);
   if (engine != nullptr) from = std::max(from, *engine);
   s.end = from + duration;
@@ -414,7 +419,9 @@ cudaError_t cudaGetLastError() {
 }
 
 cudaError_t cudaSetDevice(int device) {
-  return device == 0 ? cudaSuccess : cudaErrorNoDevice;
+  if (device < 0 || device >= kDevices) return cudaErrorNoDevice;
+  current_device = device;
+  return cudaSuccess;
 }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
@@ -444,6 +451,7 @@ cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, std::size_t) {
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   *stream = new Stream;
+  (*stream)->device = current_device;
   streams.insert(*stream);
   return cudaSuccess;
 }
