@@ -10,8 +10,10 @@ namespace {
 
 constexpr std::size_t kBins = 1U << 16;
 /// Cells of a sample.
-constexpr std::uint64_t kSampledCells = 1ULL << 20;
+constexpr std::uint64_t kSampledCells = 1ULL << 18;
 constexpr std::uint64_t kColumnCells = 1ULL << 16;
+constexpr std::uint64_t kFewestLines = 4;
+constexpr std::uint64_t kMostLines = 64;
 
 Census empty_census() {
   Census c;
@@ -107,25 +109,47 @@ Result<Census> take_census(const Matrix& matrix, std::stop_token stop) {
   return c;
 }
 
+namespace {
+
+/// Evenly spread rows, which are read together.
+Result<void> add_rows(const Matrix& matrix, Census& c) {
+  const std::uint64_t length = matrix.columns();
+  const std::uint64_t most = std::clamp<std::uint64_t>(
+      kSampledCells / std::max<std::uint64_t>(length, 1), kFewestLines, kMostLines);
+  const std::uint64_t skip = (matrix.rows() + most - 1) / most;
+  if (skip == 0) return {};
+  std::vector<float> values((matrix.rows() + skip - 1) / skip * length);
+  CKPT_TRY_VOID(matrix.read_some({0, matrix.rows(), 0, length}, skip, values), "values");
+  for (std::uint64_t r = 0; r < matrix.rows(); r += skip) {
+    add_line(c, std::span(values).subspan(r / skip * length, length), {r, 0}, {0, 1});
+  }
+  return {};
+}
+
+/// Evenly spread columns. What lies in one word with a value is decoded with it, so of a long
+/// column some values do.
+Result<void> add_columns(const Matrix& matrix, std::stop_token stop, Census& c) {
+  const std::uint64_t n =
+      std::min(matrix.columns(),
+               std::clamp<std::uint64_t>(kSampledCells / std::max<std::uint64_t>(matrix.rows(), 1),
+                                         kFewestLines, kMostLines));
+  const std::uint64_t step = std::max<std::uint64_t>(matrix.rows() * n / kColumnCells, 1);
+  std::vector<float> values((matrix.rows() + step - 1) / step);
+  for (std::uint64_t i = 0; i < n; ++i) {
+    if (stop.stop_requested()) return fail(ErrorKind::cancelled, "stopped");
+    const std::uint64_t at = i * matrix.columns() / n;
+    CKPT_TRY_VOID(matrix.read_some({0, matrix.rows(), at, at + 1}, step, values), "values");
+    add_line(c, values, {0, at}, {step, 0});
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<Census> take_sample(const Matrix& matrix, std::stop_token stop) {
   Census c = empty_census();
   c.sampled = true;
-  const bool by_columns = matrix.by_columns();
-  const std::uint64_t lines = by_columns ? matrix.columns() : matrix.rows();
-  const std::uint64_t length = by_columns ? matrix.rows() : matrix.columns();
-  const std::uint64_t n = std::clamp<std::uint64_t>(
-      kSampledCells / std::max<std::uint64_t>(length, 1), std::min<std::uint64_t>(lines, 4),
-      std::min<std::uint64_t>(lines, 64));
-  // What lies in one word with a value is decoded with it: of a long column some values do.
-  const std::uint64_t step = by_columns ? std::max<std::uint64_t>(length * n / kColumnCells, 1) : 1;
-  std::vector<float> values((length + step - 1) / step);
-  for (std::uint64_t i = 0; i < n; ++i) {
-    if (stop.stop_requested()) return fail(ErrorKind::cancelled, "stopped");
-    const std::uint64_t at = i * lines / n;
-    const Block block = by_columns ? Block{0, length, at, at + 1} : Block{at, at + 1, 0, length};
-    CKPT_TRY_VOID(matrix.read_some(block, step, values), "values");
-    add_line(c, values, {block.row, block.column}, by_columns ? Cell{step, 0} : Cell{0, 1});
-  }
+  CKPT_TRY_VOID(matrix.by_columns() ? add_columns(matrix, stop, c) : add_rows(matrix, c), "sample");
   if (c.finite() == 0) c.low = c.high = 0;
   return c;
 }

@@ -97,16 +97,28 @@ class StoredMatrix final : public Matrix {
 
  protected:
   Result<void> fill(const Block& b, std::span<float> out) const override {
-    const std::uint64_t across = b.column_end - b.column;
-    const bool whole = across == columns();
-    const std::uint64_t rows_per_read = whole ? b.row_end - b.row : 1;
-    Bytes bytes(rows_per_read * across * width_);
-    std::size_t at = 0;
-    for (std::uint64_t r = b.row; r < b.row_end; r += rows_per_read) {
-      CKPT_TRY_VOID(checkpoint_.read(tensor_, (r * columns() + b.column) * width_, bytes),
-                    shown(tensor_.name));
-      for (std::size_t i = 0; i < bytes.size(); i += width_) out[at++] = convert_(bytes.data() + i);
+    return fill_some(b, 1, out);
+  }
+
+  Result<void> fill_some(const Block& b, std::uint64_t step, std::span<float> out) const override {
+    const std::uint64_t first = (b.row * columns() + b.column) * width_;
+    const std::uint64_t stride = step * columns() * width_;
+    Bytes bytes(out.size() * width_);
+    const std::uint64_t n = out.size() / (b.column_end - b.column);
+    // Rows that follow each other are one read; of others a disk is asked for all before the first
+    // is waited for.
+    const std::uint64_t length = bytes.size() / n == stride ? bytes.size() : bytes.size() / n;
+    const File& file = checkpoint_.shards()[tensor_.shard].file;
+    for (std::uint64_t i = 0; length < bytes.size() && i < n; ++i) {
+      file.will_need(tensor_.begin + first + i * stride, length);
     }
+    for (std::uint64_t i = 0; i < bytes.size() / length; ++i) {
+      CKPT_TRY_VOID(checkpoint_.read(tensor_, first + i * stride,
+                                     std::span(bytes).subspan(i * length, length)),
+                    shown(tensor_.name));
+    }
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < bytes.size(); i += width_) out[at++] = convert_(bytes.data() + i);
     return {};
   }
 

@@ -1,6 +1,7 @@
 #include "gui/state/tiles.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace ckpt::gui {
@@ -66,9 +67,31 @@ Area area_of(const Matrix& m, const TileKey& key) {
   return area;
 }
 
+/// The order in which the largest magnitude is sought, NaN above infinities above numbers.
+std::uint32_t magnitude(float x) {
+  return std::bit_cast<std::uint32_t>(x) & 0x7FFFFFFFU;
+}
+
+/// merge_row for the usual reduction, in which cells outnumber pixels by far.
+void merge_largest(std::span<const float> cells, bool first_row, unsigned level_x,
+                   std::span<float> pixels) {
+  const std::uint64_t wide = 1ULL << level_x;
+  for (std::uint64_t c = 0, x = 0; c < cells.size(); c += wide, ++x) {
+    float best = first_row ? cells[c] : pixels[x];
+    for (const float v : cells.subspan(c, std::min(wide, cells.size() - c))) {
+      best = magnitude(v) > magnitude(best) ? v : best;
+    }
+    pixels[x] = best;
+  }
+}
+
 /// Merges one row of cells into its row of pixels; the first row of a pixel sets it.
 void merge_row(std::span<const float> cells, bool first_row, const TileKey& key,
                std::span<float> pixels) {
+  if (key.reduce == Reduce::largest) {
+    merge_largest(cells, first_row, key.level_x, pixels);
+    return;
+  }
   const std::uint64_t within = (1ULL << key.level_x) - 1;
   for (std::uint64_t c = 0; c < cells.size(); ++c) {
     float& pixel = pixels[c >> key.level_x];
@@ -90,8 +113,10 @@ void divide(Tile& tile, const Area& a, std::uint64_t down, std::uint64_t across)
   }
 }
 
-/// Cells along the lines that a sample reads: some megabytes.
-constexpr std::uint64_t kSampledCells = 4ULL << 20;
+/// Cells that a sample reads, by rows: some megabytes.
+constexpr std::uint64_t kSampledCells = 1ULL << 20;
+/// Cells along the columns of a sample: a word is read for each, few are decoded.
+constexpr std::uint64_t kColumnCells = 2ULL << 20;
 /// Rows of a column that a pixel of a sample looks at.
 constexpr std::uint64_t kRowsPerPixel = 4;
 
@@ -101,23 +126,26 @@ struct Stretch {
   std::uint32_t end = 0;
 };
 
-/// One row of cells into the rows of pixels `to`.
-Result<void> sample_row(const Matrix& matrix, const Area& a, const TileKey& key, const Stretch& to,
-                        Tile& tile) {
-  std::vector<float> values(a.across());
-  const std::uint64_t row = a.cells.row + to.begin * a.step_y;
-  CKPT_TRY_VOID(matrix.read({row, row + 1, a.cells.column, a.cells.column_end}, values), "row");
+/// Rows of cells, each of which stands for `skip` rows of pixels.
+Result<void> sample_rows(const Matrix& matrix, const Area& a, const TileKey& key,
+                         std::uint32_t skip, Tile& tile) {
+  const std::uint64_t step = skip * a.step_y;
+  std::vector<float> values((a.down() + step - 1) / step * a.across());
+  CKPT_TRY_VOID(matrix.read_some(a.cells, step, values), "rows");
   const auto line = [&](std::uint32_t y) {
     return std::span(tile.values).subspan(std::size_t{y} * tile.columns, tile.columns);
   };
-  merge_row(values, true, key, line(to.begin));
-  if (key.reduce == Reduce::mean) {
+  for (std::uint32_t y = 0; y < tile.rows; ++y) {
+    if (y % skip != 0) {
+      std::ranges::copy(line(y - 1), line(y).begin());
+      continue;
+    }
+    merge_row(std::span(values).subspan(y / skip * a.across(), a.across()), true, key, line(y));
+    if (key.reduce != Reduce::mean) continue;
     for (std::uint32_t x = 0; x < tile.columns; ++x) {
-      line(to.begin)[x] /= static_cast<float>(std::min(a.step_x, a.across() - x * a.step_x));
+      line(y)[x] /= static_cast<float>(std::min(a.step_x, a.across() - x * a.step_x));
     }
   }
-  for (std::uint32_t y = to.begin + 1; y < to.end; ++y)
-    std::ranges::copy(line(to.begin), line(y).begin());
   return {};
 }
 
@@ -189,18 +217,21 @@ Result<Tile> sample_tile(const Matrix& matrix, const TileKey& key, std::stop_tok
   const Area a = area_of(matrix, key);
   Tile tile = empty_tile(a);
   tile.sampled = true;
-  const bool by_columns = matrix.by_columns();
-  const std::uint32_t lines = by_columns ? tile.columns : tile.rows;
-  const std::uint64_t length = std::max<std::uint64_t>(by_columns ? a.down() : a.across(), 1);
+  if (tile.rows == 0 || tile.columns == 0) return tile;
+  if (stop.stop_requested()) return fail(ErrorKind::cancelled, "stopped");
+  if (!matrix.by_columns()) {
+    const std::uint64_t most = std::max<std::uint64_t>(kSampledCells / a.across(), 1);
+    const auto skip = static_cast<std::uint32_t>((tile.rows + most - 1) / most);
+    CKPT_TRY_VOID(sample_rows(matrix, a, key, skip, tile), "tile");
+    return tile;
+  }
   const auto n = static_cast<std::uint32_t>(
-      std::clamp<std::uint64_t>(kSampledCells / length, std::min(lines, 1U), lines));
+      std::clamp<std::uint64_t>(kColumnCells / a.down(), 1, tile.columns));
   for (std::uint32_t i = 0; i < n; ++i) {
     if (stop.stop_requested()) return fail(ErrorKind::cancelled, "stopped");
-    const Stretch to{static_cast<std::uint32_t>(std::uint64_t{i} * lines / n),
-                     static_cast<std::uint32_t>((std::uint64_t{i} + 1) * lines / n)};
-    CKPT_TRY_VOID(
-        by_columns ? sample_column(matrix, a, key, to, tile) : sample_row(matrix, a, key, to, tile),
-        "tile");
+    const Stretch to{static_cast<std::uint32_t>(std::uint64_t{i} * tile.columns / n),
+                     static_cast<std::uint32_t>((std::uint64_t{i} + 1) * tile.columns / n)};
+    CKPT_TRY_VOID(sample_column(matrix, a, key, to, tile), "tile");
   }
   return tile;
 }

@@ -158,7 +158,8 @@ void draw_expert_list(Ui& ui) {
     (void)act(ui.app, "expert.sort");
   }
   ImGui::BeginChild("rows");
-  const auto& now = ui.app.selection();
+  // A copy: a click selects, and the history moves.
+  const Selection now = ui.app.selection();
   const auto at = std::ranges::find_if(
       order, [&](const ExpertPlace& p) { return p.layer == now.layer && p.expert == now.expert; });
   clipped(ui, order.size(), at == order.end() ? -1 : at - order.begin(), [&](std::size_t i) {

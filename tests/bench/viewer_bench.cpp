@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -50,10 +51,11 @@ bool blank(const Picture& picture) {
          std::ranges::find(picture.pixels, kNotReadyColor) != picture.pixels.end();
 }
 
-/// Milliseconds until a picture is there that `done` takes, with a frame every millisecond.
+/// Milliseconds until a picture is there that `done` takes; drawn, as the view does it, whenever
+/// something has arrived.
 template <class Done>
 double time_until(App& app, Clock::time_point begin, Done done) {
-  for (;;) {
+  for (std::optional<std::uint64_t> seen;;) {
     app.poll();
     Pane& pane = app.pane(Source::decoded);
     if (!pane.error.empty()) {
@@ -61,8 +63,9 @@ double time_until(App& app, Clock::time_point begin, Done done) {
       std::exit(2);
     }
     // Without a census the range of colours is not known.
-    if (pane.matrix != nullptr && pane.census != nullptr && done(app.draw(pane, kCanvas))) {
-      return ms_since(begin);
+    if (pane.matrix != nullptr && seen != pane.revision) {
+      seen = pane.revision;
+      if (done(app.draw(pane, kCanvas)) && pane.census != nullptr) return ms_since(begin);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

@@ -78,9 +78,15 @@ Result<Bytes> read_cut(const container::Checkpoint& c, const Tensor& t, const Cu
   Bytes out(cut.elements() * width);
   // A quarter of a row or less is read by itself: the rest would cost more than the calls.
   if (n_rows > 1 && row_bytes > 0 && row_bytes * 4 <= cut.cols * width) {
+    const std::uint64_t stride = cut.cols * width;
+    // A disk is asked for all of them before the first is waited for.
+    const File& file = c.shards()[t.shard].file;
+    for (std::uint64_t r = 0; r < n_rows; ++r) {
+      file.will_need(t.begin + first + r * stride + begin, row_bytes);
+    }
     for (std::uint64_t r = 0; r < n_rows; ++r) {
       const std::span<std::byte> to(out.data() + r * row_bytes, row_bytes);
-      CKPT_TRY_VOID(c.read(t, first + r * cut.cols * width + begin, to), shown(t.name));
+      CKPT_TRY_VOID(c.read(t, first + r * stride + begin, to), shown(t.name));
     }
     return out;
   }

@@ -287,9 +287,9 @@ TEST_CASE("tiles: a sample shows cells of its own pixels, by rows or by columns"
       const auto row = static_cast<unsigned>(v) / 700;
       const auto column = static_cast<unsigned>(v) % 700;
       CHECK(row == y);
-      // A column of cells stands for some columns of pixels.
+      // One of 20 columns of cells stands for up to 9 of the 175 columns of pixels.
       CHECK(column / 4 <= x);
-      CHECK(column / 4 + (by_columns ? 5 : 0) >= x);
+      CHECK(column / 4 + (by_columns ? 8 : 0) >= x);
     }
   }
 }
@@ -304,7 +304,7 @@ TEST_CASE("census: a sample has its cells from where it says") {
     const auto census = take_sample(m, {});
     REQUIRE(census.has_value());
     CHECK(census->sampled);
-    CHECK(census->count > 2000);
+    CHECK(census->count > 1000);
     CHECK(census->count < m.rows() * m.columns() / 10);
     CHECK(census->high == value(census->largest.row, census->largest.column));
     const Made small(3, 5, value, by_columns);
