@@ -14,9 +14,15 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+import pictures as make_pictures  # noqa: E402
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What differs from run to run, or with every rule that is added.
@@ -145,17 +151,79 @@ class Document:
                 yield f"no file: {link}"
 
 
-def picture(args):
-    """The picture in README.md is what the program prints now."""
-    folder, drawn = args.output / "README", args.output / "check.svg"
-    command = [
-        sys.executable, args.source / "scripts" / "screenshot.py", drawn, "ckpt-check",
-        "./Qwen3.5-REAP-262B-A17B-W4A16", "--select", "QNT002,QNT004,CFG011", "--color", "always",
-    ]  # fmt: skip
-    path = f"{args.program.parent}:{os.environ['PATH']}"
-    subprocess.run(command, cwd=folder, env={"PATH": path, "LC_ALL": "C.UTF-8"}, check=True)
-    same = drawn.read_text() == (args.source / "docs" / "images" / "check.svg").read_text()
-    return [] if same else [f"docs/images/check.svg is not {drawn}"]
+def pixels(path):
+    """(width, height, RGBA rows) of a PNG of 8 bits a channel."""
+    content, at, packed = path.read_bytes(), 8, b""
+    width = height = 0
+    while at < len(content):
+        length, kind = struct.unpack(">I4s", content[at : at + 8])
+        body = content[at + 8 : at + 8 + length]
+        if kind == b"IHDR":
+            width, height, depth, colour = struct.unpack(">IIBB", body[:10])
+            assert (depth, colour) == (8, 6), path
+        packed += body if kind == b"IDAT" else b""
+        at += length + 12
+    data, stride, rows = zlib.decompress(packed), 4 * width, [bytes(4 * width)]
+    for y in range(height):
+        line = data[y * (stride + 1) : (y + 1) * (stride + 1)]
+        rows.append(unfiltered(line[0], bytearray(line[1:]), rows[-1]))
+    return width, height, rows[1:]
+
+
+def unfiltered(kind, row, above):
+    for i in range(len(row)):
+        left, up = row[i - 4] if i >= 4 else 0, above[i]
+        corner = above[i - 4] if i >= 4 else 0
+        if kind == 4:
+            guess = left + up - corner
+            distances = [abs(guess - v) for v in (left, up, corner)]
+            add = (left, up, corner)[distances.index(min(distances))]
+        else:
+            add = (0, left, up, (left + up) // 2)[kind]
+        row[i] = (row[i] + add) & 255
+    return bytes(row)
+
+
+def share_of_other_pixels(one, other):
+    """Of pixels of which a channel differs by more than two renderers do; 1 for other sizes."""
+    (width, height, a), (other_width, other_height, b) = pixels(one), pixels(other)
+    if (width, height) != (other_width, other_height):
+        return 1
+    differ = 0
+    for x, y in zip(a, b):
+        if x != y:
+            differ += sum(
+                max(abs(p - q) for p, q in zip(x[i : i + 4], y[i : i + 4])) > 24
+                for i in range(0, len(x), 4)
+            )
+    return differ / (width * height)
+
+
+def pictures(args):
+    """docs/images holds what scripts/pictures.py makes now, and nothing else is shown."""
+    kept, drawn = args.source / "docs" / "images", args.output / "images"
+    drawn.mkdir(parents=True, exist_ok=True)
+    named = set()
+    for path in [args.source / "README.md", *(args.source / "docs").glob("*.md")]:
+        named |= set(re.findall(r"images/([^)\s\"]+)", path.read_text()))
+    made = set(make_pictures.PICTURES)
+    for name in sorted(named - made):
+        yield f"scripts/pictures.py does not make docs/images/{name}"
+    for name in sorted(made - named):
+        yield f"no document shows docs/images/{name}"
+    for name in sorted(path.name for path in kept.iterdir() if path.name not in made):
+        yield f"scripts/pictures.py does not make docs/images/{name}"
+    for name in sorted(name for name in made if not (kept / name).exists()):
+        yield f"docs/images/{name} is missing"
+    make_pictures.make_check(args.program, drawn)
+    if (drawn / make_pictures.CHECK).read_text() != (kept / make_pictures.CHECK).read_text():
+        yield f"docs/images/{make_pictures.CHECK} is not {drawn / make_pictures.CHECK}"
+    if not make_pictures.make_viewer(args.program, drawn):
+        return
+    for name in make_pictures.VIEWER:
+        # A line of text that moves by a pixel is 1 % of such a picture.
+        if (kept / name).exists() and share_of_other_pixels(kept / name, drawn / name) > 0.005:
+            yield f"docs/images/{name} is not {drawn / name}"
 
 
 KNOWN = {}
@@ -180,7 +248,7 @@ def main(args):
         document.check()
         failed += [f"{path.name}: {f}" for f in document.failures]
         ran += len(list(document.commands()))
-    failed += picture(args)
+    failed += pictures(args)
     print("\n\n".join(failed) if failed else f"{ran} commands")
     return 1 if failed or ran < 20 else 0
 

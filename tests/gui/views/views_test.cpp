@@ -111,12 +111,13 @@ TEST_CASE(
   b.run("select lm_head.weight\nwait\nhover heat_map/cells\nwait\nwheel 5\nwait");
   CHECK_FALSE(b.app.look.fitted);
   const Viewport zoomed_in = b.app.look.view;
-  const Box* box = b.screen.registry().find("heat_map/cells");
-  REQUIRE(box != nullptr);
-  const float x = box->x();
+  const Box* cells = b.screen.registry().find("heat_map/cells");
+  REQUIRE(cells != nullptr);
+  // A copy: the next frame records its widgets anew.
+  const Box box = *cells;
   b.screen.mouse_button(0, true);
   b.host.frame();
-  b.screen.mouse_move(x - 40, box->y());
+  b.screen.mouse_move(box.x() - 40, box.y());
   b.host.frame();
   b.host.frame();
   b.screen.mouse_button(0, false);
