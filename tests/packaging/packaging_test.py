@@ -38,7 +38,7 @@ class Packaging(unittest.TestCase):
 
     def check_tree(self, prefix, zsh):
         program = prefix / "bin" / "ckpt-check"
-        self.assertEqual(run(program, "--version"), f"ckpt-check {ARGS.version}\n")
+        self.assertTrue(run(program, "--version").startswith(f"ckpt-check {ARGS.version} ("))
         self.assertIn("PASS", run(program, "check", ARGS.source / MODEL))
         share = prefix / "share"
         for made, command in (

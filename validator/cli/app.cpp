@@ -10,6 +10,7 @@
 #include "reports/formats.h"
 #include "reports/screen.h"
 #include "validator/base/text.h"
+#include "validator/cli/build_info.h"
 #include "validator/cli/gui_command.h"
 #include "validator/cli/help_format.h"
 #include "validator/cli/interrupt.h"
@@ -103,7 +104,7 @@ class Program {
       return 2;
     }
     if (version_) {
-      return print(version_json());
+      return print(version_text());
     }
     return dispatch();
   }
@@ -151,11 +152,11 @@ class Program {
     return written ? 0 : 2;
   }
 
-  std::string version_json() const {
-    if (!json_) return fmt::format("ckpt-check {}\n", CKPT_VERSION);
+  std::string version_text() const {
+    if (!json_) return fmt::format("ckpt-check {} ({})\n", CKPT_VERSION, build_text());
     return fmt::format(
-        "{{\"name\": \"ckpt-check\", \"version\": \"{}\", \"results_schema\": \"{}\"}}\n",
-        CKPT_VERSION, results::kSchemaVersion);
+        "{{\"name\":\"ckpt-check\",\"version\":\"{}\",\"results_schema\":\"{}\",\"build\":{}}}\n",
+        CKPT_VERSION, results::kSchemaVersion, build_json());
   }
 
   void global() {
@@ -186,7 +187,7 @@ class Program {
         ->envname("CKPT_CHECK_CONFIG");
     app_.add_flag("--reproducible", global_.reproducible,
                   "Leave times, host and paths out of reports");
-    app_.add_flag("--version", version_, "Show the version");
+    app_.add_flag("--version", version_, "Show the version and how the program was built");
   }
 
   void check() {

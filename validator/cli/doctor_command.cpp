@@ -12,6 +12,7 @@
 #include "kernels/ops.h"
 #include "validator/base/file.h"
 #include "validator/base/text.h"
+#include "validator/cli/build_info.h"
 #include "validator/cli/options.h"
 #include "validator/policy/keys.h"
 #include "validator/repo/hub_cache.h"
@@ -163,6 +164,7 @@ std::string text_of(const Json& j) {
   const auto word = [](const Json& v) { return v.is_null() ? "-" : v.get<std::string>(); };
   std::string out =
       fmt::format("ckpt-check {}, {} rules\n\n", word(j["version"]), j["rules"].get<std::size_t>());
+  out += fmt::format("  {:<16}{}\n", "build", build_text());
   out += fmt::format("  {:<16}{}\n", "cpu", word(j["cpu"][0]));
   const Json& cuda = j["cuda"];
   if (cuda["devices"].empty()) {
@@ -195,6 +197,7 @@ int run_doctor_command(const GlobalOptions& global) {
   const std::string broken = self_test();
   const Json j{{"version", CKPT_VERSION},
                {"results_schema", results::kSchemaVersion},
+               {"build", Json::parse(build_json())},
                {"rules", rules::all_rules().size()},
                {"cpu", cpu_levels()},
                {"cuda", cuda_state()},
