@@ -2,6 +2,7 @@
 """The HTML report in a parser and in a browser, with and without scripts."""
 
 import base64
+import html
 import io
 import json
 import re
@@ -94,6 +95,76 @@ def scripts_run_and_are_not_needed(program):
         assert part in text, part
 
 
+def without_scripts(program, file):
+    """A copy of the page whose own policy forbids its script."""
+    text, n = re.subn(r"script-src 'sha256-[^']*'", "script-src 'none'", file.read_text())
+    assert n == 1
+    copy = program.args.output / f"{file.stem}-off.html"
+    copy.write_text(text)
+    return copy
+
+
+def only_controls_need_the_script(program):
+    import html5lib
+
+    file = page(program, program.hostile())
+    off = without_scripts(program, file)
+    dom = chromium(program, "--dump-dom", off.resolve().as_uri()).stdout.decode()
+    assert re.search(r'<button id="theme"[^>]* hidden', dom), "the script ran"
+    tree = html5lib.parse(off.read_text(), namespaceHTMLElements=False)
+    hidden = [e for e in tree.iter() if isinstance(e.tag, str) and "hidden" in e.attrib]
+    assert len(hidden) == 2, len(hidden)  # the theme, and the choice of severity
+    for element in hidden:
+        assert element.get("class") == "js"
+        inside = [e.tag for e in element.iter() if e is not element]
+        assert {element.tag, *inside} <= {"p", "button"}, inside
+    # Every section that the bar leads to has text, and nothing is drawn into an empty element.
+    body = "".join(tree.find(".//main").itertext())
+    for heading in tree.iter("h2"):
+        assert heading.text in body
+    for tag in ("dd", "figure", "p", "li"):
+        empty = [e for e in tree.iter(tag) if not len(e) and not (e.text or "").strip()]
+        assert not empty, (tag, len(empty))
+
+
+def words_on_paper(program, file):
+    """(page width, [(left, right, word)]) of the page as it is printed."""
+    paper = program.args.output / f"{file.stem}.pdf"
+    paper.unlink(missing_ok=True)
+    chromium(program, "--no-pdf-header-footer", f"--print-to-pdf={paper}", file.resolve().as_uri())
+    said = subprocess.run(["pdftotext", "-bbox", paper, "-"], capture_output=True, check=True)
+    text = said.stdout.decode()
+    found = re.findall(r'<word xMin="([-0-9.]+)" [^>]*xMax="([-0-9.]+)"[^>]*>(.*?)</word>', text)
+    width = float(re.search(r'<page width="([0-9.]+)"', text).group(1))
+    return width, [(float(a), float(b), word) for a, b, word in found]
+
+
+def paper_cuts_nothing(program):
+    for path in (program.measured(), program.hostile()):
+        file = page(program, path)
+        for shown in (file, without_scripts(program, file)):
+            width, words = words_on_paper(program, shown)
+            # Chromium cuts what passes its margin of 0.4 inch.
+            beyond = [w for w in words if w[0] < 0 or w[1] > width - 28.8]
+            assert words and not beyond, (shown.name, len(beyond), beyond[:3])
+            # What stands in a closed part is on paper too, with and without the script.
+            printed = html.unescape("".join(w[2] for w in words))
+            closed = closed_texts(shown)
+            assert closed
+            for text in closed:
+                assert text in printed, (shown.name, text)
+
+
+def closed_texts(file):
+    """Plain paragraphs of the parts that are closed on a screen, without their spaces."""
+    import html5lib
+
+    tree = html5lib.parse(file.read_text(), namespaceHTMLElements=False)
+    parts = [d for d in tree.iter("details") if "open" not in d.attrib]
+    plain = [p.text for d in parts for p in d.iter("p") if not len(p) and p.text]
+    return {re.sub(r"\s", "", text) for text in plain}
+
+
 def light_and_dark_differ_and_both_have_contrast(program):
     file = page(program, program.measured())
     light = screenshot(program, file, "light", "--blink-settings=preferredColorScheme=1")
@@ -147,6 +218,8 @@ if __name__ == "__main__":
     if browser():
         tests += [
             scripts_run_and_are_not_needed,
+            only_controls_need_the_script,
+            paper_cuts_nothing,
             light_and_dark_differ_and_both_have_contrast,
             a_phone_needs_no_sideways_scrolling,
         ]
