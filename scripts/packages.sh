@@ -14,7 +14,7 @@ test_packages=(python3)
 optional_test_packages=(clang-format clang-tidy libopenmpi-dev openmpi-bin)
 # A software renderer and a virtual display, for pictures and windows of the viewer.
 viewer_test_packages=(libglfw3 libegl1 libegl-mesa0 libgl1-mesa-dri xvfb xdotool)
-full_test_packages=(python3-venv chromium poppler-utils dpkg-dev lintian zsh fish groff-base)
+full_test_packages=(python3-venv chromium poppler-utils dpkg-dev mmdebstrap lintian zsh fish groff-base)
 
 # missing PACKAGE...: those that are not installed, one per line.
 missing() {
