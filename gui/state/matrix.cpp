@@ -182,10 +182,10 @@ class HeldMatrix final : public Matrix {
   weights::Parameter parameter_;
 };
 
-/// A large packed weight, of which the blocks that are asked for are read and decoded.
-class PackedMatrix final : public Matrix {
+/// Numbers of a packed weight, of which the blocks that are asked for are read.
+class PackedBlocks : public Matrix {
  public:
-  PackedMatrix(const weights::Model& model, std::uint32_t module, Size size)
+  PackedBlocks(const weights::Model& model, std::uint32_t module, Size size)
       : Matrix(size.rows, size.columns),
         model_(model),
         module_(module),
@@ -201,6 +201,27 @@ class PackedMatrix final : public Matrix {
   Result<void> fill_some(const Block& b, std::uint64_t step, std::span<float> out) const override {
     CKPT_TRY(const weights::Part part,
              model_.load_block(module_, {b.row, b.row_end, b.column, b.column_end}), "weight");
+    return fill_from(part, b, step, out);
+  }
+
+  /// Every `step`th row of `b`, which `part` holds.
+  virtual Result<void> fill_from(const weights::Part& part, const Block& b, std::uint64_t step,
+                                 std::span<float> out) const = 0;
+
+ private:
+  const weights::Model& model_;
+  std::uint32_t module_;
+  bool by_columns_;
+};
+
+/// A large packed weight, decoded block by block.
+class PackedMatrix final : public PackedBlocks {
+ public:
+  using PackedBlocks::PackedBlocks;
+
+ protected:
+  Result<void> fill_from(const weights::Part& part, const Block& b, std::uint64_t step,
+                         std::span<float> out) const override {
     const weights::Parameter& p = part.weight;
     const std::uint64_t across = b.column_end - b.column;
     std::vector<float> row(p.row_size());
@@ -211,11 +232,6 @@ class PackedMatrix final : public Matrix {
     }
     return {};
   }
-
- private:
-  const weights::Model& model_;
-  std::uint32_t module_;
-  bool by_columns_;
 };
 
 class DifferenceMatrix final : public Matrix {
@@ -271,24 +287,13 @@ std::uint64_t group_of(const weights::Parameter& p, std::uint64_t column) {
 }
 
 /// The scale of every cell's group, in the coordinates of the weight.
-class ScaleMatrix final : public Matrix {
+class ScaleMatrix final : public PackedBlocks {
  public:
-  ScaleMatrix(const weights::Model& model, std::uint32_t module, Size size)
-      : Matrix(size.rows, size.columns),
-        model_(model),
-        module_(module),
-        by_columns_(model.by_columns(module)) {}
-
-  [[nodiscard]] bool by_columns() const override { return by_columns_; }
+  using PackedBlocks::PackedBlocks;
 
  protected:
-  Result<void> fill(const Block& b, std::span<float> out) const override {
-    return fill_some(b, 1, out);
-  }
-
-  Result<void> fill_some(const Block& b, std::uint64_t step, std::span<float> out) const override {
-    CKPT_TRY(const weights::Part part,
-             model_.load_block(module_, {b.row, b.row_end, b.column, b.column_end}), "weight");
+  Result<void> fill_from(const weights::Part& part, const Block& b, std::uint64_t step,
+                         std::span<float> out) const override {
     std::size_t at = 0;
     for (std::uint64_t r = b.row; r < b.row_end; r += step) {
       for (std::uint64_t c = b.column; c < b.column_end; ++c) {
@@ -297,11 +302,6 @@ class ScaleMatrix final : public Matrix {
     }
     return {};
   }
-
- private:
-  const weights::Model& model_;
-  std::uint32_t module_;
-  bool by_columns_;
 };
 
 using Opened = Result<std::shared_ptr<const Matrix>>;

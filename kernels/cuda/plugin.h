@@ -5,7 +5,7 @@
 #include <cstdint>
 
 /// Changes with every release; the trailing number with every change of kernels/ops.h in between.
-#define CKPT_CUDA_INTERFACE CKPT_VERSION " 1"
+#define CKPT_CUDA_INTERFACE CKPT_VERSION " 2"
 
 namespace ckpt::kernels {
 class Ops;

@@ -2,29 +2,16 @@
 """The Debian package on a system that has nothing but it and what it depends on, through apt, in a
 folder of its own. `./test --full` only: asks the Debian mirror, and needs root and mmdebstrap."""
 
-import argparse
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-SKIPPED = 77
-MODEL = "fixtures/golden/models/A-causallm-w4a16-autoround"
+from running import MODEL, SKIPPED, run, start
+
 HOOKS = "/usr/share/mmdebstrap/hooks/file-mirror-automount"
 
 
-def run(*command, **options):
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
-    if done.returncode != 0:
-        raise SystemExit(f"{command}: {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
 def main(args):
-    if not (args.environment / "complete").is_file():
-        print("skipped: only `./test --full` makes a system")
-        return SKIPPED
     if os.geteuid() != 0 or not all(map(shutil.which, ("mmdebstrap", "chroot", "cpack"))):
         print("skipped: needs root and mmdebstrap")
         return SKIPPED
@@ -60,7 +47,4 @@ def codename():
 
 
 if __name__ == "__main__":
-    PARSER = argparse.ArgumentParser()
-    for name in ("source", "build", "environment", "output"):
-        PARSER.add_argument("--" + name, required=True, type=lambda p: Path(p).absolute())
-    sys.exit(main(PARSER.parse_args()))
+    start(main, "source", "build", "output")

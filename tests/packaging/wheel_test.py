@@ -1,31 +1,18 @@
 #!/usr/bin/env python3
 """The wheel: built from the tree, put into a fresh environment, run. `./test --full` only."""
 
-import argparse
 import os
 import re
 import shutil
-import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
-SKIPPED = 77
-MODEL = "fixtures/golden/models/A-causallm-w4a16-autoround"
+from running import MODEL, run, start
+
 ALLOWED = re.compile(r"^(linux-vdso|ld-linux|lib(c|m|dl|gcc_s|stdc\+\+)\.so)")
 
 
-def run(*command, **options):
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
-    if done.returncode != 0:
-        raise SystemExit(f"{command}: {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
 def main(args):
-    if not (args.environment / "complete").is_file():
-        print(f"skipped: no packages of PyPI in {args.environment}; `./test --full` installs them")
-        return SKIPPED
     shutil.rmtree(args.output, ignore_errors=True)
     run(args.source / "packaging" / "wheel.sh", args.output / "dist")
     (wheel,) = (args.output / "dist").glob("*.whl")
@@ -50,7 +37,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    PARSER = argparse.ArgumentParser()
-    for name in ("source", "environment", "output"):
-        PARSER.add_argument("--" + name, required=True, type=lambda p: Path(p).absolute())
-    sys.exit(main(PARSER.parse_args()))
+    start(main, "source", "output")

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "validator/base/text.h"
+#include "validator/base/write_all.h"
 
 namespace ckpt {
 namespace {
@@ -229,17 +230,6 @@ bool must_stay(const std::string& path) {
   return !S_ISREG(s.st_mode) || path.starts_with("/dev/") || path.starts_with("/proc/");
 }
 
-/// 0, or what went wrong.
-int write_all(int descriptor, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t n = ::write(descriptor, content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno;
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return 0;
-}
-
 Result<void> write_in_place(const std::string& path, std::string_view content) {
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
   int error = descriptor < 0 ? errno : write_all(descriptor, content);
@@ -249,6 +239,16 @@ Result<void> write_in_place(const std::string& path, std::string_view content) {
 }
 
 }  // namespace
+
+int write_all(int descriptor, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(descriptor, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return 0;
+}
 
 Result<void> write_file(const std::string& path, std::string_view content) {
   if (must_stay(path)) return write_in_place(path, content);

@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "validator/base/file.h"
+#include "validator/base/write_all.h"
 
 namespace ckpt::cli {
 namespace {
@@ -17,16 +18,6 @@ namespace {
 std::string_view env(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string_view{} : std::string_view(value);
-}
-
-bool write_all(int stream, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(stream, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
 }
 
 }  // namespace
@@ -53,16 +44,16 @@ std::size_t screen_width() {
 }
 
 Result<void> write_stdout(std::string_view text) {
-  if (write_all(1, text)) return {};
-  if (errno == EPIPE) return {};
-  return fail(ErrorKind::io, "standard output: " + errno_text(errno));
+  const int error = write_all(1, text);
+  if (error == 0 || error == EPIPE) return {};
+  return fail(ErrorKind::io, "standard output: " + errno_text(error));
 }
 
 void complain(std::string_view text) {
   std::string line = "ckpt-check: ";
   line += text;
   line += '\n';
-  (void)write_all(2, line);
+  static_cast<void>(write_all(2, line));
 }
 
 void hush() {

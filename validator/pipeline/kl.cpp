@@ -243,16 +243,20 @@ Result<forward::Plan> plan_of(const KlArgs& args, const forward::Pair& pair, std
 Result<std::vector<int>> share_layers(const KlArgs& args, const forward::Pair& pair,
                                       std::size_t passes) {
   const int parts = args.transport->size();
-  const std::string what = fmt::format("{}{}", args.transport->member(),
-                                       args.transport->member().ends_with('s') ? "es" : "s");
   const std::vector<std::uint64_t> bytes = layer_bytes(pair);
   const std::vector<int> bounds = split_layers(bytes, parts);
   if (bounds.empty()) {
-    return fail(ErrorKind::usage,
-                fmt::format("{} {} for {} layers: use fewer", parts, what, bytes.size()));
+    return fail(ErrorKind::usage, fmt::format("{} {} for {} layers: use fewer", parts,
+                                              args.transport->members(), bytes.size()));
   }
-  if (args.note) args.note(fmt::format("{} {} share {} layers", parts, what, bytes.size()));
+  if (args.note)
+    args.note(fmt::format("{} {} share {} layers", parts, args.transport->members(), bytes.size()));
   return passes == 1 ? deal_layers(bytes.size(), parts) : owners_of(bounds);
+}
+
+/// Of those that share a run, one speaks for all.
+bool reports(const KlArgs& args) {
+  return args.transport == nullptr || args.transport->rank() == 0;
 }
 
 /// The forward pass, alone or with others, into the record.
@@ -271,24 +275,26 @@ Result<void> stream(const KlArgs& args, const forward::Pair& pair, forward::Plan
     // The others' turns are time to read in.
     plan.read_ahead_bytes += args.memory_bytes - std::min(args.memory_bytes, plan.peak_bytes);
   }
+  NoProgress silent;
   metrics::Collector collector(record, args.observer);
-  const Result<void> done = forward::run_forward({.pair = pair,
-                                                  .config = text,
-                                                  .sequences = args.sequences,
-                                                  .plan = plan,
-                                                  .ops = *args.ops,
-                                                  .taps = record.taps,
-                                                  .observer = collector,
-                                                  .progress = args.progress,
-                                                  .mode = args.mode,
-                                                  .exact_router = args.exact_router,
-                                                  .variants = args.variants,
-                                                  .local = args.local,
-                                                  .weight_rounding = weight_rounding(args),
-                                                  .journal = journal.get(),
-                                                  .share = share ? &*share : nullptr,
-                                                  .images = args.images,
-                                                  .stop = args.stop});
+  const Result<void> done =
+      forward::run_forward({.pair = pair,
+                            .config = text,
+                            .sequences = args.sequences,
+                            .plan = plan,
+                            .ops = *args.ops,
+                            .taps = record.taps,
+                            .observer = collector,
+                            .progress = reports(args) ? args.progress : silent,
+                            .mode = args.mode,
+                            .exact_router = args.exact_router,
+                            .variants = args.variants,
+                            .local = args.local,
+                            .weight_rounding = weight_rounding(args),
+                            .journal = journal.get(),
+                            .share = share ? &*share : nullptr,
+                            .images = args.images,
+                            .stop = args.stop});
   return share ? share->finish(done, record) : done;
 }
 
@@ -323,10 +329,9 @@ Result<KlOutcome> run_planned(const KlArgs& args, const forward::Pair& pair,
   results::Metrics metrics = metrics::metrics_of(record, text, args.seed);
   metrics.noise_floor = noise;
   if (!args.images.empty()) metrics.modalities = metrics::by_modality(record, kinds_of(args));
-  const bool reports = args.transport == nullptr || args.transport->rank() == 0;
   // A sequence that is cut at the place may lack a part of an image.
   const bool again = args.explain_overflow && args.images.empty();
-  if (args.mode == forward::Mode::fp16 && again && reports) {
+  if (args.mode == forward::Mode::fp16 && again && reports(args)) {
     CKPT_TRY_VOID(add_fp32_values(args, pair, *args.ops, metrics), "overflow");
   }
   return KlOutcome{std::move(metrics), std::move(record)};
@@ -336,40 +341,20 @@ Result<KlOutcome> run_planned(const KlArgs& args, const forward::Pair& pair,
 Result<KlOutcome> attempt_on_devices(const KlArgs& args, std::uint64_t memory) {
   const auto size = static_cast<int>(args.devices.size());
   Post post(size);
-  const auto run = [&](int rank, const KlArgs& given) {
+  const auto run = [&](int rank) {
     LocalTransport transport(post, rank);
-    KlArgs mine = given;
+    KlArgs mine = args;
+    mine.ops = args.devices[static_cast<std::size_t>(rank)];
     mine.transport = &transport;
     mine.memory_bytes = memory;
+    if (rank > 0) mine.note = {};
     return run_kl(mine);
   };
-  std::vector<std::jthread> others;
+  std::vector<std::jthread> others;  // what they come to, the first one hears
   for (int rank = 1; rank < size; ++rank) {
-    others.emplace_back([&, rank] {
-      ThreadPool pool(1);
-      NoProgress silent;
-      KlArgs mine{.reference = args.reference,
-                  .candidate = args.candidate,
-                  .sequences = args.sequences,
-                  .pool = pool,
-                  .progress = silent,
-                  .ops = args.devices[static_cast<std::size_t>(rank)],
-                  .devices = args.devices,
-                  .images = args.images,
-                  .images_sha256 = args.images_sha256,
-                  .mode = args.mode,
-                  .exact_router = args.exact_router,
-                  .local = args.local,
-                  .bf16_weights = args.bf16_weights,
-                  .variants = args.variants,
-                  .noise_floor = args.noise_floor,
-                  .seed = args.seed,
-                  .stop = args.stop,
-                  .note = {}};
-      static_cast<void>(run(rank, mine));  // what it came to, the first one hears
-    });
+    others.emplace_back([&run, rank] { static_cast<void>(run(rank)); });
   }
-  return run(0, args);
+  return run(0);
 }
 
 /// As run_planned() on one device: what the devices refuse is tried again in smaller pieces.

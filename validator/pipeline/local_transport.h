@@ -47,6 +47,8 @@ class LocalTransport final : public Transport {
 
   [[nodiscard]] std::string_view member() const override { return "device"; }
 
+  [[nodiscard]] std::string_view members() const override { return "devices"; }
+
   [[nodiscard]] Result<void> send(int to, std::string_view message) override;
   [[nodiscard]] Result<std::string> receive(int from) override;
 

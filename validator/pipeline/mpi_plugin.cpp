@@ -96,6 +96,9 @@ class MpiTransport final : public Transport {
 }  // namespace
 }  // namespace ckpt::pipeline
 
+extern "C" __attribute__((visibility("default"))) const char* const ckpt_mpi_interface =
+    CKPT_MPI_INTERFACE;
+
 extern "C" __attribute__((visibility("default"))) ckpt::pipeline::Transport* ckpt_mpi_open() {
   return new ckpt::pipeline::MpiTransport();
 }

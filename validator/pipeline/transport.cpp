@@ -23,7 +23,11 @@ Result<std::unique_ptr<Transport>> open_transport() {
   if (plugin == nullptr) return refuse("the MPI library cannot be opened");
   using Open = Transport* (*)();
   const auto open = reinterpret_cast<Open>(::dlsym(plugin, "ckpt_mpi_open"));
-  if (open == nullptr) return refuse("its MPI plugin is of another version");
+  const auto* interface = static_cast<const char* const*>(::dlsym(plugin, "ckpt_mpi_interface"));
+  if (open == nullptr || interface == nullptr ||
+      std::string_view(*interface) != CKPT_MPI_INTERFACE) {
+    return refuse("its MPI plugin is of another version");
+  }
   return std::unique_ptr<Transport>(open());
 }
 

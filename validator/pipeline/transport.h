@@ -6,6 +6,9 @@
 
 #include "validator/base/result.h"
 
+/// Changes with every release; the trailing number with every change of Transport in between.
+#define CKPT_MPI_INTERFACE CKPT_VERSION " 2"
+
 namespace ckpt::pipeline {
 
 /// Carries messages between the processes, or the threads of several devices, that share a run.
@@ -18,6 +21,8 @@ class Transport {
 
   /// What messages of errors call who has a rank.
   [[nodiscard]] virtual std::string_view member() const { return "process"; }
+
+  [[nodiscard]] virtual std::string_view members() const { return "processes"; }
 
   /// Errors: io.
   [[nodiscard]] virtual Result<void> send(int to, std::string_view message) = 0;
