@@ -58,6 +58,15 @@ inline void load_tiles(std::uint32_t (&r)[4], const void* row) {
   emulator::warp_barrier();
 }
 
+/// c + the sum of a[k] b[k], towards 0.
+inline float sum_truncated(float c, const float* a, const float* b, unsigned count) {
+  double sum = c;
+  for (unsigned k = 0; k < count; ++k) sum += double{a[k]} * double{b[k]};
+  const auto nearest = static_cast<float>(sum);
+  const bool away = std::isfinite(nearest) && std::fabs(double{nearest}) > std::fabs(sum);
+  return away ? std::nextafter(nearest, 0.0F) : nearest;
+}
+
 /// c [16, 8] += a [16, 16] * b [16, 8], BF16 into F32, sums truncated as the hardware does.
 inline void multiply_tiles(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t* b) {
   const unsigned me = emulator::lane();
@@ -90,13 +99,38 @@ inline void multiply_tiles(float (&c)[4], const std::uint32_t (&a)[4], const std
       }
     });
   }
+  for (unsigned i = 0; i < 4; ++i) c[i] = sum_truncated(c[i], left[i / 2], right[i % 2], 16);
+}
+
+/// x rounded to TF32 (10 bits after the point), ties away from 0, as bits of an f32.
+inline std::uint32_t tf32_of(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  return std::isfinite(x) ? (bits + 0x1000U) & 0xFFFFE000U : bits;
+}
+
+/// c [16, 8] += a [16, 8] * b [8, 8], TF32 into F32, sums truncated as the hardware does.
+inline void multiply_tf32(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  const unsigned me = emulator::lane();
+  float left[2][8];   // rows me/4 and me/4 + 8 of a
+  float right[2][8];  // columns 2(me%4) and the next of b
+  const auto value = [](unsigned lane, unsigned word) {
+    float x = 0;
+    std::memcpy(&x, static_cast<char*>(emulator::lane_slot(lane)) + word * 4, 4);
+    return x;
+  };
+  std::memcpy(emulator::lane_slot(me), a, sizeof(a));
+  emulator::warp_barrier();
   for (unsigned i = 0; i < 4; ++i) {
-    double sum = c[i];
-    for (unsigned k = 0; k < 16; ++k) sum += double{left[i / 2][k]} * double{right[i % 2][k]};
-    const auto nearest = static_cast<float>(sum);
-    const bool away = std::isfinite(nearest) && std::fabs(double{nearest}) > std::fabs(sum);
-    c[i] = away ? std::nextafter(nearest, 0.0F) : nearest;
+    for (unsigned k = 0; k < 4; ++k) left[i % 2][i / 2 * 4 + k] = value(me / 4 * 4 + k, i);
   }
+  emulator::warp_barrier();
+  std::memcpy(emulator::lane_slot(me), b, sizeof(b));
+  emulator::warp_barrier();
+  for (unsigned k = 0; k < 8; ++k) {
+    for (unsigned n = 0; n < 2; ++n) right[n][k] = value((me % 4 * 2 + n) * 4 + k % 4, k / 4);
+  }
+  emulator::warp_barrier();
+  for (unsigned i = 0; i < 4; ++i) c[i] = sum_truncated(c[i], left[i / 2], right[i % 2], 8);
 }
 
 /// Copies 16 bytes to shared memory in the background, or clears them when `inside` is false.
@@ -145,6 +179,21 @@ __device__ inline void multiply_tiles(float (&c)[4], const std::uint32_t (&a)[4]
                                       const std::uint32_t* b) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+__device__ inline std::uint32_t tf32_of(float x) {
+  std::uint32_t bits;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+  return bits & 0xFFFFE000U;
+}
+
+__device__ inline void multiply_tf32(float (&c)[4], const std::uint32_t (&a)[4],
+                                     const std::uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
       "{%8, %9}, {%0, %1, %2, %3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
