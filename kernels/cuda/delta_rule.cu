@@ -1,9 +1,9 @@
 // The gated delta rule in chunks (architecture, section 3.5), one block per sequence, value head
 // and slice of the value's columns, which do not meet. Names follow the formulas: U, W, R, O, S.
-// The products are those of f32 numbers, each as a sum of two TF32 ones, on the matrix units.
 
 #include "kernels/cuda/arithmetic.cuh"
 #include "kernels/cuda/kernels.h"
+#include "kernels/cuda/tiles.cuh"
 
 namespace ckpt::kernels::cuda {
 
@@ -12,99 +12,6 @@ namespace {
 // Half of the processor's chunk: the state and a chunk then fit into the shared memory of every
 // architecture. The chunk decides rounding, not meaning.
 constexpr int kChunk = 32;
-constexpr int kWarps = kThreads / kWarp;
-// Floats after a row. The lanes of a warp read 8 rows of 4 floats of a left factor and of a right
-// one that is stored turned, 4 rows of 8 floats of any other: no two then meet in a bank.
-constexpr int kLeftPad = 4;
-constexpr int kRightPad = 8;
-
-// A matrix in shared memory: element [i, j] is data[i * row + j * col].
-struct Tile {
-  float* data;
-  int row;
-  int col = 1;
-
-  __device__ float& operator()(int i, int j) const { return data[i * row + j * col]; }
-
-  [[nodiscard]] __device__ Tile turned() const { return {data, col, row}; }
-};
-
-// a [m, k] b [k, n]; all extents are multiples of 16.
-struct Factors {
-  Tile a, b;
-  int k;
-};
-
-// x as hi + lo, both TF32, but for 2^-22 of it.
-struct Halves {
-  std::uint32_t hi, lo;
-};
-
-__device__ Halves halves_of(float x) {
-  const std::uint32_t hi = tf32_of(x);
-  return {hi, tf32_of(x - std::bit_cast<float>(hi))};
-}
-
-// sum [Wide] += the factors' tiles of 16 x 8 from `row` and `column` on. Each 16 inputs are summed
-// by the matrix units, which cut bits off, the small products first, and then added in f32.
-template <std::size_t Wide>
-__device__ void multiply_strip(const Factors& f, int row, int column, float (&sum)[Wide][4]) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int group = lane / 4;
-  const int place = lane % 4;
-  for (int k = 0; k < f.k; k += 16) {
-    std::uint32_t a_hi[2][4], a_lo[2][4];
-    CKPT_UNROLL
-    for (int i = 0; i < 8; ++i) {
-      const Halves h =
-          halves_of(f.a(row + group + i % 2 * 8, k + i / 4 * 8 + place + i / 2 % 2 * 4));
-      a_hi[i / 4][i % 4] = h.hi;
-      a_lo[i / 4][i % 4] = h.lo;
-    }
-    CKPT_UNROLL
-    for (int j = 0; j < static_cast<int>(Wide); ++j) {
-      std::uint32_t b_hi[2][2], b_lo[2][2];
-      CKPT_UNROLL
-      for (int i = 0; i < 4; ++i) {
-        const Halves h = halves_of(f.b(k + place + i * 4, column + j * 8 + group));
-        b_hi[i / 2][i % 2] = h.hi;
-        b_lo[i / 2][i % 2] = h.lo;
-      }
-      float part[4] = {};
-      CKPT_UNROLL
-      for (int i = 0; i < 2; ++i) {
-        multiply_tf32(part, a_lo[i], b_hi[i]);
-        multiply_tf32(part, a_hi[i], b_lo[i]);
-      }
-      CKPT_UNROLL
-      for (int i = 0; i < 2; ++i) multiply_tf32(part, a_hi[i], b_hi[i]);
-      CKPT_UNROLL
-      for (int c = 0; c < 4; ++c) sum[j][c] += part[c];
-    }
-  }
-}
-
-// store(i, j, sum over all factors of [i, j]) for [m, n]; a warp makes strips of 16 x 8 Wide.
-template <std::size_t Wide, std::size_t Count, class Store>
-__device__ void product(int m, int n, const Factors (&all)[Count], Store store) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  constexpr int kColumns = 8 * static_cast<int>(Wide);
-  const int across = n / kColumns;
-  for (int i = static_cast<int>(threadIdx.x) / kWarp; i < m / 16 * across; i += kWarps) {
-    const int row = i / across * 16;
-    const int column = i % across * kColumns;
-    float sum[Wide][4] = {};
-    CKPT_UNROLL
-    for (std::size_t f = 0; f < Count; ++f) multiply_strip(all[f], row, column, sum);
-    CKPT_UNROLL
-    for (int j = 0; j < static_cast<int>(Wide); ++j) {
-      CKPT_UNROLL
-      for (int c = 0; c < 4; ++c) {
-        store(row + lane / 4 + c / 2 * 8, column + j * 8 + lane % 4 * 2 + c % 2, sum[j][c]);
-      }
-    }
-  }
-}
 
 __device__ float softplus(float x) {
   return x > 20.0F ? x : log1pf(expf(x));
