@@ -8,7 +8,7 @@ tools=build/wheel-tools
 [ -x "$tools/bin/auditwheel" ] ||
   { python3 -m venv "$tools" && "$tools/bin/pip" install --quiet auditwheel wheel; }
 command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache
-"$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$folder" -Cbuild-dir=build/wheel .
+"$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$folder" --config-settings=build-dir=build/wheel .
 wheel=$(ls "$folder"/ckpt_check-*-linux_*.whl)
 
 # The symbol versions that its files ask glibc and libstdc++ for decide which systems that are.

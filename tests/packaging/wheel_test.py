@@ -24,7 +24,7 @@ def main(args):
 
     installed(args, "fresh", "--no-index", wheel)
     # What `pip install .` says in the README; what was compiled for the wheel serves it too.
-    installed(args, "from_source", "-Cbuild-dir=build/wheel", args.source)
+    installed(args, "from_source", "--config-settings=build-dir=build/wheel", args.source)
     print(f"ok: {wheel.name}, {wheel.stat().st_size:,} bytes")
     return 0
 
