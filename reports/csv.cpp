@@ -51,11 +51,11 @@ std::string gates(const Results& r) {
 std::string layers(const Results& r) {
   std::string out;
   for (const results::LayerMetrics& l : r.metrics->layers) {
-    out +=
-        fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", csv(r.target.input), l.layer, csv(l.kind),
-                    value(l.local_error), value(l.local_error_residual), value(l.propagated_error),
-                    value(l.hidden_norm), value(l.router_overlap), value(l.router_overlap_local),
-                    value(l.router_set_agreement), l.boundary_ties);
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", csv(r.target.input), l.layer,
+                       csv(l.kind), value(l.local_error), value(l.local_error_residual),
+                       value(l.propagated_error), value(l.hidden_norm), value(l.router_overlap),
+                       value(l.router_overlap_local), value(l.router_set_agreement),
+                       l.boundary_ties, value(l.router_gate_tv));
   }
   return out;
 }
@@ -63,9 +63,10 @@ std::string layers(const Results& r) {
 std::string experts(const Results& r) {
   std::string out;
   for (const results::ExpertMetrics& e : r.metrics->experts) {
-    out += fmt::format("{},{},{},{},{},{},{},{},{}\n", csv(r.target.input), e.layer, e.expert,
+    const std::string here = e.tokens_candidate ? std::to_string(*e.tokens_candidate) : "";
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", csv(r.target.input), e.layer, e.expert,
                        e.tokens, value(e.error), value(e.saliency), value(e.output_norm),
-                       value(e.mean_gate), e.super_expert);
+                       value(e.mean_gate), e.super_expert, here);
   }
   return out;
 }
@@ -131,9 +132,11 @@ constexpr Table kTables[] = {
     {"gates", "target,name,op,limit,value,lower,upper,status,code", gates, false},
     {"layers",
      "target,layer,kind,local_error,local_error_residual,propagated_error,hidden_norm,"
-     "router_overlap,router_overlap_local,router_set_agreement,boundary_ties",
+     "router_overlap,router_overlap_local,router_set_agreement,boundary_ties,router_gate_tv",
      layers},
-    {"experts", "target,layer,expert,tokens,error,saliency,output_norm,mean_gate,super_expert",
+    {"experts",
+     "target,layer,expert,tokens,error,saliency,output_norm,mean_gate,super_expert,"
+     "tokens_candidate",
      experts},
     {"costs", "target,kind,layer,expert,class,kl,se,gain,bytes_reference,bytes_candidate", costs},
     {"tokens",

@@ -46,6 +46,7 @@ std::string layer_rows(const PageInput& in, const Metrics& m) {
             page_cell(number(l.hidden_norm));
     if (!m.experts.empty()) {
       rows += page_cell(percent(l.router_overlap)) + page_cell(percent(l.router_set_agreement));
+      rows += page_cell(l.router_gate_tv ? percent(*l.router_gate_tv) : "-");
     }
     rows += "</tr>\n";
   }
@@ -124,11 +125,13 @@ std::string expert_rows(const PageInput& in, const Metrics& m) {
   for (std::size_t i = 0; i < order.size(); ++i) {
     const ExpertMetrics& e = *order[i];
     if (i >= kExpertRows && !e.super_expert) continue;
-    rows += fmt::format("<tr id=\"{}expert-{}-{}\">{}{}{}{}{}{}<td>{}</td></tr>\n", in.prefix,
+    rows += fmt::format("<tr id=\"{}expert-{}-{}\">{}{}{}{}{}{}{}<td>{}</td></tr>\n", in.prefix,
                         e.layer, e.expert, page_cell(std::to_string(e.layer)),
                         page_cell(std::to_string(e.expert)), page_cell(percent(e.error)),
-                        page_cell(with_commas(e.tokens)), page_cell(number(e.saliency)),
-                        page_cell(number(e.output_norm)), e.super_expert ? "super expert" : "");
+                        page_cell(with_commas(e.tokens)),
+                        page_cell(e.tokens_candidate ? with_commas(*e.tokens_candidate) : "-"),
+                        page_cell(number(e.saliency)), page_cell(number(e.output_norm)),
+                        e.super_expert ? "super expert" : "");
   }
   return rows;
 }
@@ -155,6 +158,26 @@ std::string token(const std::string& text) {
   return text.empty() ? "<i class=\"dim\">nothing</i>" : fmt::format("<code>{}</code>", html(text));
 }
 
+/// What both models hold likely, side by side.
+std::string likeliest(const results::WorstPosition& w) {
+  const std::size_t n = std::max(w.reference_top.size(), w.candidate_top.size());
+  if (n == 0) return {};
+  std::string rows;
+  for (std::size_t i = 0; i < n; ++i) {
+    rows += "<tr>";
+    for (const auto* top : {&w.reference_top, &w.candidate_top}) {
+      const bool has = i < top->size();
+      rows += fmt::format("<td>{}</td>", has ? token((*top)[i].token) : "");
+      rows += page_cell(has ? percent(std::exp((*top)[i].log_p)) : "");
+    }
+    rows += "</tr>\n";
+  }
+  return "<details class=\"more\"><summary>The likeliest tokens of both</summary>\n"
+         "<table><thead><tr><th>reference</th><th></th><th>this</th><th></th></tr></"
+         "thead><tbody>\n" +
+         rows + "</tbody></table></details>";
+}
+
 std::string position(const results::WorstPosition& w) {
   std::string out = fmt::format(
       "<li><b>{} nats</b> <span class=\"dim\">sequence {}, position {}</span><div class=\"text\">",
@@ -165,10 +188,10 @@ std::string position(const results::WorstPosition& w) {
                        number(t.kl), last ? "<mark>" : "", html(t.text), last ? "</mark>" : "");
   }
   out += fmt::format(
-      "</div>The reference expects {} ({}), this checkpoint {} ({}); the text goes on with {}.</li>"
-      "\n",
+      "</div>The reference expects {} ({}), this checkpoint {} ({}); the text goes on with {}.{}"
+      "</li>\n",
       token(w.reference_token), percent(w.reference_p), token(w.candidate_token),
-      percent(w.candidate_p), token(w.next_token));
+      percent(w.candidate_p), token(w.next_token), likeliest(w));
   return out;
 }
 
@@ -187,7 +210,7 @@ std::string page_layers(const PageInput& in) {
   const std::string body =
       m.experts.empty() ? table({"layer", "kind", "local error", "propagated", "hidden norm"}, rows)
                         : table({"layer", "kind", "local error", "propagated", "hidden norm",
-                                 "router overlap", "same set"},
+                                 "router overlap", "same set", "gates apart"},
                                 rows);
   return out + body + range(m);
 }
@@ -198,12 +221,14 @@ std::string page_experts(const PageInput& in) {
   std::string out = page_heading(in, "experts", "Experts and routing");
   out += grids(m) + unrouted(m);
   out += "<h3>Largest errors, and super experts</h3>\n" +
-         table({"layer", "expert", "local error", "tokens", "saliency", "output norm", ""},
+         table({"layer", "expert", "local error", "tokens", "tokens here", "saliency",
+                "output norm", ""},
                expert_rows(in, m));
   out += "<h3>Routing</h3>\n";
   return out + figure(routing_figure(m, SvgUse::page),
                       "Local: both routers on the reference's hidden states. Along the way: each "
-                      "on its own.");
+                      "on its own, as are the set, the distance of the gates (total variation) and "
+                      "the tokens that this checkpoint's router sends to an expert.");
 }
 
 std::string page_over_text(const PageInput& in) {

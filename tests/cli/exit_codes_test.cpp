@@ -122,7 +122,7 @@ TEST_CASE("standard output holds the document and nothing else, with progress on
   CHECK(r.code == 1);
   const auto j = nlohmann::json::parse(r.out, nullptr, false);
   REQUIRE_FALSE(j.is_discarded());
-  CHECK(j["schema_version"] == "1.1");
+  CHECK(j["schema_version"] == "1.2");
   CHECK(j["run"]["verdict"] == "fail");
   CHECK(j["counts"]["error"] == 1);
   for (const auto& f : j["findings"]) {

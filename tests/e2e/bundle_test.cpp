@@ -85,6 +85,11 @@ TEST_CASE("KL from a bundle is KL from the reference, to the bit, in every mode"
     REQUIRE(out->record.positions.size() == whole.record.positions.size());
     CHECK(std::memcmp(out->record.positions.data(), whole.record.positions.data(),
                       out->record.positions.size() * sizeof(kernels::Divergence)) == 0);
+    // The likeliest tokens need the head alone.
+    REQUIRE_FALSE(out->record.tops.empty());
+    REQUIRE(out->record.tops.size() == whole.record.tops.size());
+    CHECK(std::memcmp(out->record.tops.data(), whole.record.tops.data(),
+                      out->record.tops.size() * sizeof(metrics::TopPair)) == 0);
     REQUIRE(out->metrics.layers.size() == whole.metrics.layers.size());
     for (std::size_t l = 0; l < whole.metrics.layers.size(); ++l) {
       CHECK(out->metrics.layers[l].propagated_error == whole.metrics.layers[l].propagated_error);

@@ -148,6 +148,11 @@ class Recorder final : public forward::Observer {
   std::vector<kernels::Divergence> positions;
   std::map<int, Routing> routing;
 
+  /// The five likeliest tokens of each position with their log-probabilities, by sorting whole
+  /// rows.
+  using Top = std::vector<std::pair<std::int64_t, double>>;
+  std::vector<Top> top_reference, top_candidate;
+
   void on_routing(int layer, const forward::LayerRouting& r) override {
     Routing& to = routing[layer];
     to.top_k = r.top_k;
@@ -169,11 +174,31 @@ class Recorder final : public forward::Observer {
 
   Result<void> on_logits(std::int64_t first, kernels::Ops& ops, const kernels::Rows& reference,
                          const kernels::Rows& candidate) override {
+    CKPT_TRY_VOID(rank(ops, reference, top_reference), "reference");
+    CKPT_TRY_VOID(rank(ops, candidate, top_candidate), "candidate");
     CKPT_TRY_VOID(compare(first, ops, reference, reference_golden, reference_error), "reference");
     return compare(first, ops, candidate, candidate_golden, candidate_error);
   }
 
  private:
+  static Result<void> rank(kernels::Ops& ops, const kernels::Rows& rows, std::vector<Top>& to) {
+    std::vector<float> z(static_cast<std::size_t>(rows.cols));
+    for (std::int64_t r = 0; r < rows.rows; ++r) {
+      CKPT_TRY_VOID(ops.read(rows.slice(r, 1), z), "logits");
+      Top all;
+      double sum = 0;
+      for (const float v : z) {
+        sum += std::exp(double{v});
+        all.emplace_back(static_cast<std::int64_t>(all.size()), double{v});
+      }
+      std::ranges::stable_sort(all, std::ranges::greater{}, [](const auto& t) { return t.second; });
+      all.resize(std::min<std::size_t>(all.size(), 5));
+      for (auto& t : all) t.second -= std::log(sum);
+      to.push_back(std::move(all));
+    }
+    return {};
+  }
+
   static Result<void> compare(std::int64_t first, kernels::Ops& ops, const kernels::Rows& rows,
                               const std::optional<Logits>& golden, LogitError& error) {
     if (!golden) return {};

@@ -235,6 +235,59 @@ void check_router(const PairCase& c, const std::string& repo, const std::string&
   CHECK(compared > 0);
 }
 
+// The top tokens of the worst positions against rows sorted whole.
+void check_tops(const Run& run) {
+  REQUIRE(run.metrics.over_text.has_value());
+  REQUIRE_FALSE(run.metrics.over_text->positions.empty());
+  const auto check = [](const std::vector<results::TokenChance>& got, const Recorder::Top& want) {
+    REQUIRE(got.size() == 5);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      CHECK(got[i].id == want[i].first);
+      CHECK(close(got[i].log_p, want[i].second, 1e-5));
+    }
+  };
+  for (const results::WorstPosition& w : run.metrics.over_text->positions) {
+    std::size_t index = w.position;
+    for (std::size_t s = 0; s < w.sequence; ++s) index += run.tokens[s].size();
+    check(w.reference_top, run.recorder.top_reference[index]);
+    check(w.candidate_top, run.recorder.top_candidate[index]);
+    CHECK(w.reference_top.front().id == w.reference_id);
+    CHECK(w.candidate_top.front().id == w.candidate_id);
+    CHECK(close(std::exp(w.candidate_top.front().log_p), w.candidate_p, 1e-12));
+  }
+}
+
+// Tokens per expert of both routers, and how far their gates are apart, from the choices
+// themselves.
+void check_routing(const Run& run) {
+  std::map<std::pair<int, int>, std::array<std::uint64_t, 2>> counts;
+  for (const auto& [layer, r] : run.recorder.routing) {
+    for (const std::int32_t e : r.reference) ++counts[{layer, e}][0];
+    for (const std::int32_t e : r.candidate) ++counts[{layer, e}][1];
+    const auto k = static_cast<std::size_t>(r.top_k);
+    double apart = 0;
+    for (std::size_t t = 0; t < r.reference.size() / k; ++t) {
+      std::map<std::int32_t, double> gates;
+      for (std::size_t i = t * k; i < (t + 1) * k; ++i) {
+        gates[r.reference[i]] += double{r.weights_reference[i]};
+        gates[r.candidate[i]] -= double{r.weights_candidate[i]};
+      }
+      for (const auto& [expert, g] : gates) apart += 0.5 * std::abs(g);
+    }
+    const auto at = std::ranges::find(run.metrics.layers, layer, &results::LayerMetrics::layer);
+    REQUIRE(at != run.metrics.layers.end());
+    REQUIRE(at->router_gate_tv.has_value());
+    CHECK(close(*at->router_gate_tv,
+                apart * static_cast<double>(k) / static_cast<double>(r.reference.size()), 1e-12));
+  }
+  for (const results::ExpertMetrics& e : run.metrics.experts) {
+    const auto& want = counts[{e.layer, e.expert}];
+    CHECK(e.tokens == want[0]);
+    REQUIRE(e.tokens_candidate.has_value());
+    CHECK(*e.tokens_candidate == want[1]);
+  }
+}
+
 void check_logits(const PairCase& c, const Run& run) {
   for (const LogitError* e : {&run.recorder.reference_error, &run.recorder.candidate_error}) {
     if (e->positions == 0) continue;
@@ -258,6 +311,8 @@ void check_everything(const PairCase& c, const Options& options) {
   check_router(c, c.reference, "ref_router_seq0.json", *run, false);
   check_router(c, c.candidate, "quant_router_seq0.json", *run, true);
   check_logits(c, *run);
+  check_tops(*run);
+  check_routing(*run);
 }
 
 // Every number of a run as text, for equality.

@@ -102,7 +102,7 @@ TEST_CASE("collector: router overlap, saliency, expert error and super experts b
   const std::vector<double> output{4, 16};
   const std::vector<double> difference{1, 4};
   collector.on_expert(0, 0, {tokens, gates, output, difference});
-  collector.on_expert(0, 1, {{}, {}, {}, {}});
+  for (int e = 1; e < 4; ++e) collector.on_expert(0, e, {{}, {}, {}, {}});
   const std::vector<double> hidden{3, 6}, apart{0.01, 0.08}, update{1, 3}, locals{0.25, 0.75};
   collector.on_layer(0, {hidden, hidden, apart, update, locals});
   kernels::Divergence d;
@@ -127,9 +127,13 @@ TEST_CASE("collector: router overlap, saliency, expert error and super experts b
   CHECK(m.layers[0].router_overlap_local == 1);
   CHECK(m.layers[0].router_set_agreement == 0.5);
   CHECK(m.layers[0].boundary_ties == 1);
+  CHECK(*m.layers[0].router_gate_tv == 0.25);  // the second token: half of both gates moved
   CHECK(m.layers[0].local_error == doctest::Approx(0.5));
   CHECK(m.layers[0].propagated_error == doctest::Approx(0.1));
-  REQUIRE(m.experts.size() == 2);
+  REQUIRE(m.experts.size() == 4);
+  CHECK(*m.experts[0].tokens_candidate == 1);
+  CHECK(*m.experts[1].tokens_candidate == 2);
+  CHECK(*m.experts[3].tokens_candidate == 0);
   CHECK(*m.experts[0].error == doctest::Approx(0.5));
   CHECK(m.experts[0].saliency == 1.0);  // (0.5 * 2 + 0.25 * 4) / 2
   CHECK(m.experts[0].output_norm == 3.0);

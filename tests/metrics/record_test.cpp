@@ -30,6 +30,7 @@ Record record_of(std::size_t first, std::size_t count) {
   collector.on_expert(3, 7, {tokens, gates, values, values});
   collector.on_layer(3, {values, values, values, values, values});
   collector.on_positions(0, positions);
+  for (std::size_t i = 0; i < positions.size(); ++i) record.tops.push_back({i, {}, {}});
   collector.on_variant(0, positions);
   kernels::Range range;
   range.max_abs = static_cast<float>(first + count);
@@ -58,6 +59,10 @@ TEST_CASE("two parts put together are the whole, to the bit") {
   CHECK(parts.taps.records().begin()->second.range[1].nonfinite == 2);
   CHECK(numbers(parts) == numbers(whole));
   CHECK(parts.variant_kl == whole.variant_kl);
+  REQUIRE(parts.tops.size() == whole.tops.size());
+  for (std::size_t i = 0; i < whole.tops.size(); ++i) {
+    CHECK(parts.tops[i].index == whole.tops[i].index);
+  }
 
   Record late = record_of(1, 1);
   REQUIRE(late.append(record_of(0, 1)));
@@ -75,6 +80,9 @@ TEST_CASE("a record survives a file, and damaged bytes are refused") {
     CHECK_FALSE(Record::load(std::string_view(bytes).substr(0, n)));
   }
   CHECK_FALSE(Record::load(bytes + "x"));
+  Record beyond = record;
+  beyond.tops.front().index = record.positions.size();
+  CHECK_FALSE(Record::load(beyond.save()));
   std::string huge = bytes;
   for (std::size_t i = 14; i < 22; ++i) huge[i] = '\xff';  // the length of the first list
   CHECK_FALSE(Record::load(huge));

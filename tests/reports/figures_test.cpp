@@ -65,8 +65,8 @@ TEST_CASE("what is no number leaves a gap in a line") {
 
 TEST_CASE("the grid: rows and columns are those that occur, empty where nothing was routed") {
   results::Metrics m;
-  m.experts.push_back({7, 2'000'000'000, 5, 0.25, 1, 1, 1, false});
-  m.experts.push_back({-3, 4, 0, std::nullopt, 0, 0, 0, false});
+  m.experts.push_back({.layer = 7, .expert = 2'000'000'000, .tokens = 5, .error = 0.25});
+  m.experts.push_back({.layer = -3, .expert = 4});
   const auto grid = expert_grid(m, ExpertValue::error);
   REQUIRE(grid.has_value());
   CHECK(grid->layers == std::vector<int>{-3, 7});
@@ -79,7 +79,8 @@ TEST_CASE("the grid: rows and columns are those that occur, empty where nothing 
 
 TEST_CASE("a grid beyond any model is not drawn") {
   results::Metrics m;
-  for (int i = 0; i < 2100; ++i) m.experts.push_back({i, i, 1, 0.1, 1, 1, 1, false});
+  for (int i = 0; i < 2100; ++i)
+    m.experts.push_back({.layer = i, .expert = i, .tokens = 1, .error = 0.1});
   CHECK_FALSE(expert_grid(m, ExpertValue::error).has_value());
 }
 

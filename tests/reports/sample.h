@@ -80,6 +80,8 @@ inline results::OverText sample_over_text(const FieldText& text) {
   w.candidate_id = 8;
   w.candidate_token = text("candidate_token");
   w.candidate_p = 0.25;
+  w.reference_top = {{7, text("reference_token"), -0.1}, {3, text("reference_top"), -2.5}};
+  w.candidate_top = {{8, text("candidate_token"), -1.4}, {7, text("candidate_top"), -1.6}};
   w.next_token = text("next_token");
   w.context = {{text("token"), 0.01}, {text("token"), 1.5}};
   o.positions = {w};
@@ -128,12 +130,14 @@ inline results::Metrics sample_metrics(const FieldText& text, int layers, int ex
     layer.router_overlap_local = 0.99;
     layer.router_set_agreement = 0.9;
     layer.boundary_ties = 1;
+    layer.router_gate_tv = 0.03;
     m.layers.push_back(layer);
     for (int e = 0; e < experts; ++e) {
       results::ExpertMetrics x;
       x.layer = l;
       x.expert = e;
       x.tokens = static_cast<std::uint64_t>((l * 31 + e * 7) % 97);
+      x.tokens_candidate = x.tokens + static_cast<std::uint64_t>(e % 3);
       if (x.tokens != 0) x.error = 0.01 + 0.0003 * ((l * 13 + e * 29) % 100);
       x.saliency = 0.1 * (e % 5);
       x.output_norm = 1.5;

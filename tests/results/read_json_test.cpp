@@ -50,6 +50,13 @@ TEST_CASE("every field arrives, not only what is printed again") {
   CHECK(r.metrics->kl.max == HUGE_VAL);
   CHECK(std::isnan(r.metrics->kl.percentiles.at("99.9")));
   CHECK(r.metrics->over_text->positions[0].context[1].text == "the token");
+  const results::WorstPosition& worst = r.metrics->over_text->positions[0];
+  REQUIRE(worst.reference_top.size() == 2);
+  CHECK(worst.reference_top[1].token == "the reference_top");
+  CHECK(worst.reference_top[1].log_p == -2.5);
+  CHECK(worst.candidate_top[0].id == 8);
+  CHECK(r.metrics->layers[1].router_gate_tv == 0.03);
+  CHECK(r.metrics->experts[1].tokens_candidate == 8);
   CHECK(r.metrics->attribution->costs[1].expert == 7);
   CHECK(r.metrics->attribution->advice->promotions[0].predicted_kl == 0.0088);
   CHECK(r.how.seed == 5);
@@ -87,7 +94,7 @@ TEST_CASE("what is no results file is refused with its place") {
            Row{"7", ErrorKind::format, "no schema_version"},
            Row{"[[]]", ErrorKind::format, "no schema_version"},
            Row{std::string(100'000, '['), ErrorKind::limit, "results"},
-           Row{edited(good, "\"1.1\"", "\"2.0\""), ErrorKind::unsupported, "schema version 2.0"},
+           Row{edited(good, "\"1.2\"", "\"2.0\""), ErrorKind::unsupported, "schema version 2.0"},
            Row{edited(good, "\"the message\"", "[1]"), ErrorKind::format, "array where a string"},
            Row{edited(good, "\"count\": 60", "\"count\": -1"), ErrorKind::format, "a count"},
            Row{edited(good, "\"line\": 6", "\"line\": 4294967296"), ErrorKind::format, "in range"},
@@ -108,11 +115,19 @@ TEST_CASE("what is no results file is refused with its place") {
 }
 
 TEST_CASE("fields of a later minor version and absent ones do no harm") {
-  const auto later = from_json(edited(to_json(full()), "\"schema_version\": \"1.1\"",
+  const auto later = from_json(edited(to_json(full()), "\"schema_version\": \"1.2\"",
                                       "\"schema_version\": \"1.9\", \"new\": {\"deep\": [1]}"));
   REQUIRE(later.has_value());
   CHECK(later->front().findings.size() == 3);
   CHECK(from_json(R"({"schema_version": "1.0"})").has_value());
+  const auto before = from_json(
+      R"({"schema_version": "1.1", "metrics": {"layers": [{"layer": 0}], "experts": [{"tokens": 3}],)"
+      R"("over_text": {"positions": [{"reference": {"id": 1, "token": "a", "p": 0.5}}]}}})");
+  REQUIRE(before.has_value());
+  const results::Metrics& m = *before->front().metrics;
+  CHECK_FALSE(m.layers[0].router_gate_tv.has_value());
+  CHECK_FALSE(m.experts[0].tokens_candidate.has_value());
+  CHECK(m.over_text->positions[0].reference_top.empty());
 }
 
 TEST_CASE("every prefix of a results file ends in an error, not in a crash") {

@@ -65,7 +65,8 @@ class Observer {
     return {};
   }
 
-  /// Logits of a block of positions, [P, V] each, before they are dropped. For tests and dumps.
+  /// Logits of the positions of the latest on_positions, [P, V] each, before they are dropped. Who
+  /// needs few of them reads few: each row is as long as the vocabulary.
   virtual Result<void> on_logits(std::int64_t first, kernels::Ops& ops,
                                  const kernels::Rows& reference, const kernels::Rows& candidate) {
     static_cast<void>(first), static_cast<void>(ops);

@@ -25,6 +25,22 @@ std::int64_t shared_ids(std::span<const std::int32_t> a, std::span<const std::in
   });
 }
 
+// Total variation between the gates of both routers for one token.
+double gate_distance(const forward::LayerRouting& r, std::size_t token) {
+  const auto k = static_cast<std::size_t>(r.top_k);
+  const auto ids_r = r.ids_reference.subspan(token * k, k);
+  const auto ids_c = r.ids_candidate.subspan(token * k, k);
+  const auto g_r = r.weights_reference.subspan(token * k, k);
+  const auto g_c = r.weights_candidate.subspan(token * k, k);
+  double sum = 0;
+  for (std::size_t i = 0; i < k; ++i) {
+    const auto at = static_cast<std::size_t>(std::ranges::find(ids_c, ids_r[i]) - ids_c.begin());
+    sum += std::abs(double{g_r[i]} - (at < k ? double{g_c[at]} : 0.0));
+    if (std::ranges::find(ids_r, ids_c[i]) == ids_r.end()) sum += double{g_c[i]};
+  }
+  return sum / 2;
+}
+
 double mean_of(std::span<const double> values) {
   double sum = 0;
   for (const double v : values) sum += v;
@@ -59,8 +75,10 @@ void Collector::on_routing(int layer, const forward::LayerRouting& r) {
         static_cast<std::uint64_t>(shared_ids(reference, r.ids_local.subspan(t * k, k)));
     s.same_set += along == r.top_k ? 1U : 0U;
     s.ties += r.margins_reference[t] == 0 ? 1U : 0U;
+    s.gate_tv += gate_distance(r, t);
     ++s.tokens;
   }
+  for (const std::int32_t id : r.ids_candidate) ++record_.experts[{layer, id}].tokens_candidate;
 }
 
 void Collector::on_expert(int layer, int expert, const forward::ExpertSquares& e) {
@@ -110,8 +128,29 @@ Result<void> Collector::on_reference(int layer, std::int64_t first, kernels::Ops
 
 Result<void> Collector::on_logits(std::int64_t first, kernels::Ops& ops,
                                   const kernels::Rows& reference, const kernels::Rows& candidate) {
+  CKPT_TRY_VOID(keep_tops(ops, reference, candidate), "top tokens");
   if (next_ == nullptr) return {};
   return next_->on_logits(first, ops, reference, candidate);
+}
+
+// Logits are read back only where a position enters the worst: a few hundred rows of a run.
+Result<void> Collector::keep_tops(kernels::Ops& ops, const kernels::Rows& reference,
+                                  const kernels::Rows& candidate) {
+  const std::uint64_t begin = record_.positions.size() - static_cast<std::uint64_t>(reference.rows);
+  std::vector<TopPair> tops = record_.tops;
+  for (std::uint64_t i = begin; i < record_.positions.size(); ++i) tops.push_back({i, {}, {}});
+  keep_worst(tops, record_.positions);
+  row_.resize(static_cast<std::size_t>(reference.cols));
+  for (TopPair& pair : tops) {
+    if (pair.index < begin) continue;
+    const auto row = static_cast<std::int64_t>(pair.index - begin);
+    CKPT_TRY_VOID(ops.read(reference.slice(row, 1), row_), "reference");
+    pair.reference = top_tokens(row_);
+    CKPT_TRY_VOID(ops.read(candidate.slice(row, 1), row_), "candidate");
+    pair.candidate = top_tokens(row_);
+  }
+  record_.tops = std::move(tops);
+  return {};
 }
 
 namespace {
@@ -136,9 +175,7 @@ class Finish {
     add_layers(m);
     add_experts(m);
     add_taps(m);
-    WorstPositions worst;
-    worst.add(record_.positions);
-    m.over_text = worst.finish(kl, record_.lengths);
+    m.over_text = over_text_of(record_, kl);
     return m;
   }
 
@@ -209,6 +246,7 @@ class Finish {
         l.router_overlap = static_cast<double>(s.overlap) / slots;
         l.router_overlap_local = static_cast<double>(s.overlap_local) / slots;
         l.router_set_agreement = static_cast<double>(s.same_set) / static_cast<double>(s.tokens);
+        l.router_gate_tv = s.gate_tv.value() / static_cast<double>(s.tokens);
       }
       m.layers.push_back(std::move(l));
     }
@@ -222,6 +260,7 @@ class Finish {
       e.layer = key.first;
       e.expert = key.second;
       e.tokens = s.tokens;
+      e.tokens_candidate = s.tokens_candidate;
       if (s.tokens > 0) {
         const auto n = static_cast<double>(s.tokens);
         const double difference = s.difference.value();

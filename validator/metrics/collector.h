@@ -29,8 +29,12 @@ class Collector final : public forward::Observer {
                          const kernels::Rows& candidate) override;
 
  private:
+  [[nodiscard]] Result<void> keep_tops(kernels::Ops& ops, const kernels::Rows& reference,
+                                       const kernels::Rows& candidate);
+
   Record& record_;
   forward::Observer* next_;
+  std::vector<float> row_;  // of logits, on the host
 };
 
 /// The metrics of a whole run. `config` is the reference's, `seed` that of the intervals. Texts of

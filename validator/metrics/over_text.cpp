@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace ckpt::metrics {
 namespace {
 
-constexpr std::size_t kPositions = 32;
-constexpr std::size_t kPending = 4096;
 constexpr std::uint64_t kContext = 24;  // tokens shown before a position
 constexpr std::size_t kPoints = 1000;   // of the curves
 constexpr int kFirstDecade = -7;
@@ -48,47 +47,48 @@ void add_histogram(std::span<const double> kl, results::OverText& o) {
   }
 }
 
+/// The likeliest tokens with the logarithms of their probabilities.
+std::vector<results::TokenChance> chances(const TopTokens& top, double lse) {
+  std::vector<results::TokenChance> out;
+  for (std::size_t i = 0; i < kTopTokens && top.id[i] >= 0; ++i) {
+    out.push_back({top.id[i], "", double{top.logit[i]} - lse});
+  }
+  return out;
+}
+
+results::WorstPosition position_of(const Record& record, std::uint64_t index,
+                                   std::span<const double> kl) {
+  results::WorstPosition w;
+  w.position = index;
+  while (w.sequence + 1 < record.lengths.size() && w.position >= record.lengths[w.sequence]) {
+    w.position -= record.lengths[w.sequence++];
+  }
+  const kernels::Divergence& d = record.positions[index];
+  w.kl = d.kl;
+  w.reference_id = d.argmax_reference;
+  w.candidate_id = d.argmax_candidate;
+  w.reference_p = std::exp(double{d.max_reference} - d.lse_reference);
+  w.candidate_p = std::exp(double{d.max_candidate} - d.lse_candidate);
+  const auto top = std::ranges::find(record.tops, index, &TopPair::index);
+  if (top != record.tops.end()) {
+    w.reference_top = chances(top->reference, d.lse_reference);
+    w.candidate_top = chances(top->candidate, d.lse_candidate);
+  }
+  const std::uint64_t before = std::min(kContext - 1, w.position);
+  for (std::uint64_t i = index - before; i <= index; ++i) w.context.push_back({"", kl[i]});
+  return w;
+}
+
 }  // namespace
 
-void WorstPositions::trim(std::vector<Kept>& kept) {
-  std::ranges::sort(kept, [](const Kept& a, const Kept& b) {
-    return a.divergence.kl != b.divergence.kl ? a.divergence.kl > b.divergence.kl
-                                              : a.index < b.index;
-  });
-  if (kept.size() > kPositions) kept.resize(kPositions);
-}
-
-void WorstPositions::add(std::span<const kernels::Divergence> positions) {
-  for (const kernels::Divergence& d : positions) {
-    if (std::isfinite(d.kl)) kept_.push_back({seen_, d});
-    ++seen_;
-    if (kept_.size() > kPending) trim(kept_);
-  }
-}
-
-results::OverText WorstPositions::finish(std::span<const double> kl,
-                                         std::span<const std::uint64_t> lengths) const {
+results::OverText over_text_of(const Record& record, std::span<const double> kl) {
   results::OverText o;
   add_curves(kl, o);
   add_histogram(kl, o);
-  std::vector<Kept> kept = kept_;
-  trim(kept);
-  for (const Kept& k : kept) {
-    results::WorstPosition w;
-    w.position = k.index;
-    while (w.sequence + 1 < lengths.size() && w.position >= lengths[w.sequence]) {
-      w.position -= lengths[w.sequence++];
-    }
-    const kernels::Divergence& d = k.divergence;
-    w.kl = d.kl;
-    w.reference_id = d.argmax_reference;
-    w.candidate_id = d.argmax_candidate;
-    w.reference_p = std::exp(double{d.max_reference} - d.lse_reference);
-    w.candidate_p = std::exp(double{d.max_candidate} - d.lse_candidate);
-    const std::uint64_t before = std::min(kContext - 1, w.position);
-    for (std::uint64_t i = k.index - before; i <= k.index; ++i) w.context.push_back({"", kl[i]});
-    o.positions.push_back(std::move(w));
-  }
+  std::vector<std::uint64_t> worst(record.positions.size());
+  std::iota(worst.begin(), worst.end(), std::uint64_t{0});
+  keep_worst(worst, record.positions);
+  for (const std::uint64_t index : worst) o.positions.push_back(position_of(record, index, kl));
   return o;
 }
 

@@ -8,7 +8,7 @@ namespace ckpt::metrics {
 
 namespace {
 
-constexpr std::string_view kMagic = "ckpt-record 2\n";
+constexpr std::string_view kMagic = "ckpt-record 3\n";
 
 /// Plain numbers, one after the other.
 class Writer {
@@ -91,6 +91,7 @@ void merge(LayerSums& to, const LayerSums& from) {
   to.same_set += from.same_set;
   to.tokens += from.tokens;
   to.ties += from.ties;
+  to.gate_tv.merge(from.gate_tv);
   to.top_k = from.top_k;
 }
 
@@ -102,10 +103,13 @@ void merge(ExpertSums& to, const ExpertSums& from) {
   to.norm.merge(from.norm);
   to.gate.merge(from.gate);
   to.tokens += from.tokens;
+  to.tokens_candidate += from.tokens_candidate;
 }
 
 void write(Writer& w, const LayerSums& s) {
-  for (const ExactSum* x : {&s.hidden_reference, &s.difference, &s.update, &s.local}) w.sum(*x);
+  for (const ExactSum* x : {&s.hidden_reference, &s.difference, &s.update, &s.local, &s.gate_tv}) {
+    w.sum(*x);
+  }
   for (const std::uint64_t n : {s.overlap_local, s.overlap, s.same_set, s.tokens, s.ties}) {
     w.number(n);
   }
@@ -114,7 +118,9 @@ void write(Writer& w, const LayerSums& s) {
 
 LayerSums read_layer(Reader& r) {
   LayerSums s;
-  for (ExactSum* x : {&s.hidden_reference, &s.difference, &s.update, &s.local}) *x = r.sum();
+  for (ExactSum* x : {&s.hidden_reference, &s.difference, &s.update, &s.local, &s.gate_tv}) {
+    *x = r.sum();
+  }
   for (std::uint64_t* n : {&s.overlap_local, &s.overlap, &s.same_set, &s.tokens, &s.ties}) {
     *n = r.number<std::uint64_t>();
   }
@@ -127,6 +133,7 @@ void write(Writer& w, const ExpertSums& s) {
     w.sum(*x);
   }
   w.number(s.tokens);
+  w.number(s.tokens_candidate);
 }
 
 ExpertSums read_expert(Reader& r) {
@@ -135,6 +142,7 @@ ExpertSums read_expert(Reader& r) {
     *x = r.sum();
   }
   s.tokens = r.number<std::uint64_t>();
+  s.tokens_candidate = r.number<std::uint64_t>();
   return s;
 }
 
@@ -178,8 +186,14 @@ Result<void> Record::append(const Record& next) {
   }
   std::int64_t tokens = 0;
   for (const std::uint64_t n : lengths) tokens += static_cast<std::int64_t>(n);
+  const std::uint64_t before = positions.size();
   lengths.insert(lengths.end(), next.lengths.begin(), next.lengths.end());
   positions.insert(positions.end(), next.positions.begin(), next.positions.end());
+  for (TopPair pair : next.tops) {
+    pair.index += before;
+    tops.push_back(pair);
+  }
+  keep_worst(tops, positions);
   variant_kl.resize(next.variant_kl.size());
   for (std::size_t v = 0; v < variant_kl.size(); ++v) {
     const auto& more = next.variant_kl[v];
@@ -202,6 +216,7 @@ Result<void> Record::add_layers(const Record& other) {
   if (!other.positions.empty()) {
     if (!positions.empty()) return fail(ErrorKind::format, "two parts have the positions");
     positions = other.positions;
+    tops = other.tops;
     variant_kl = other.variant_kl;
   }
   for (const auto& [layer, s] : other.layers) merge(layers[layer], s);
@@ -235,6 +250,7 @@ std::string Record::save() const {
   Writer w;
   w.list(lengths);
   w.list(positions);
+  w.list(tops);
   w.number(static_cast<std::uint64_t>(variant_kl.size()));
   for (const auto& list : variant_kl) w.list(list);
   w.number(static_cast<std::uint64_t>(layers.size()));
@@ -258,6 +274,7 @@ Result<Record> Record::load(std::string_view bytes) {
   Record out;
   out.lengths = r.list<std::uint64_t>();
   out.positions = r.list<kernels::Divergence>();
+  out.tops = r.list<TopPair>();
   constexpr std::size_t kLeast = 8;
   for (std::uint64_t n = r.count(kLeast); n > 0 && r.ok(); --n) {
     out.variant_kl.push_back(r.list<double>());
@@ -272,7 +289,10 @@ Result<Record> Record::load(std::string_view bytes) {
     out.experts[{layer, expert}] = read_expert(r);
   }
   read_taps(r, out.taps);
-  if (!r.done()) return fail(ErrorKind::format, "the record of the run is cut short or damaged");
+  const bool placed = std::ranges::all_of(
+      out.tops, [&](const TopPair& p) { return p.index < out.positions.size(); });
+  if (!r.done() || !placed)
+    return fail(ErrorKind::format, "the record of the run is cut short or damaged");
   return out;
 }
 

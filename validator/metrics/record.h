@@ -14,6 +14,7 @@
 #include "validator/base/exact_sum.h"
 #include "validator/base/result.h"
 #include "validator/forward/taps.h"
+#include "validator/metrics/worst.h"
 
 namespace ckpt::metrics {
 
@@ -22,6 +23,7 @@ struct LayerSums {
   ExactSum hidden_reference, difference, update, local;
   std::uint64_t overlap_local = 0, overlap = 0;  ///< shared experts, summed over tokens
   std::uint64_t same_set = 0, tokens = 0, ties = 0;
+  ExactSum gate_tv;  ///< 0.5 * sum |g_ref - g_cand|, over tokens
   std::int64_t top_k = 0;
 };
 
@@ -31,12 +33,14 @@ struct ExpertSums {
   ExactSum gated;               ///< squares of the gated difference
   ExactSum saliency, norm, gate;
   std::uint64_t tokens = 0;
+  std::uint64_t tokens_candidate = 0;  ///< that the candidate sent to it
 };
 
 /// Everything that a Collector needs to finish. Tokens count over the run's own sequences.
 struct Record {
   std::vector<std::uint64_t> lengths;  ///< tokens of each sequence
   std::vector<kernels::Divergence> positions;
+  std::vector<TopPair> tops;                    ///< at the worst of the positions
   std::vector<std::vector<double>> variant_kl;  ///< per variant and position
   std::map<int, LayerSums> layers;
   std::map<std::pair<int, int>, ExpertSums> experts;  ///< by layer and expert

@@ -65,6 +65,9 @@ void name_context(const Names& names, results::WorstPosition& w) {
 void name_position(const Names& names, results::WorstPosition& w) {
   w.reference_token = names.of(w.reference_id);
   w.candidate_token = names.of(w.candidate_id);
+  for (auto* top : {&w.reference_top, &w.candidate_top}) {
+    for (results::TokenChance& t : *top) t.token = names.of(t.id);
+  }
   w.next_token = names.at(w.sequence, w.position + 1);
   name_context(names, w);
 }

@@ -121,16 +121,18 @@ Json distribution_json(const Distribution& d, std::string_view direction) {
 Json layers_json(const Metrics& m) {
   Json layers = Json::array();
   for (const LayerMetrics& l : m.layers) {
-    layers.push_back({{"layer", l.layer},
-                      {"kind", l.kind},
-                      {"local_error", number(l.local_error)},
-                      {"local_error_residual", number(l.local_error_residual)},
-                      {"propagated_error", number(l.propagated_error)},
-                      {"hidden_norm", number(l.hidden_norm)},
-                      {"router_overlap_local", number(l.router_overlap_local)},
-                      {"router_overlap", number(l.router_overlap)},
-                      {"router_set_agreement", number(l.router_set_agreement)},
-                      {"boundary_ties", l.boundary_ties}});
+    Json j = {{"layer", l.layer},
+              {"kind", l.kind},
+              {"local_error", number(l.local_error)},
+              {"local_error_residual", number(l.local_error_residual)},
+              {"propagated_error", number(l.propagated_error)},
+              {"hidden_norm", number(l.hidden_norm)},
+              {"router_overlap_local", number(l.router_overlap_local)},
+              {"router_overlap", number(l.router_overlap)},
+              {"router_set_agreement", number(l.router_set_agreement)},
+              {"boundary_ties", l.boundary_ties}};
+    if (l.router_gate_tv) j["router_gate_tv"] = number(*l.router_gate_tv);
+    layers.push_back(std::move(j));
   }
   return layers;
 }
@@ -138,15 +140,15 @@ Json layers_json(const Metrics& m) {
 Json experts_json(const Metrics& m) {
   Json experts = Json::array();
   for (const ExpertMetrics& e : m.experts) {
-    experts.push_back({{"layer", e.layer},
-                       {"expert", e.expert},
-                       {"tokens", e.tokens},
-                       {"error", optional_number(e.error)},
-                       {"saliency", number(e.saliency)},
-                       {"output_norm", number(e.output_norm)},
-                       {"mean_gate", number(e.mean_gate)},
-                       {"super_expert", e.super_expert},
-                       {"error_share", number(e.error_share)}});
+    Json j = {{"layer", e.layer}, {"expert", e.expert}, {"tokens", e.tokens}};
+    if (e.tokens_candidate) j["tokens_candidate"] = *e.tokens_candidate;
+    j["error"] = optional_number(e.error);
+    j["saliency"] = number(e.saliency);
+    j["output_norm"] = number(e.output_norm);
+    j["mean_gate"] = number(e.mean_gate);
+    j["super_expert"] = e.super_expert;
+    j["error_share"] = number(e.error_share);
+    experts.push_back(std::move(j));
   }
   return experts;
 }
@@ -186,8 +188,15 @@ Json numbers(const std::vector<double>& values) {
   return j;
 }
 
-Json prediction_json(std::int64_t id, const std::string& token, double p) {
-  return {{"id", id}, {"token", token}, {"p", number(p)}};
+Json prediction_json(std::int64_t id, const std::string& token, double p,
+                     const std::vector<TokenChance>& top) {
+  Json j = {{"id", id}, {"token", token}, {"p", number(p)}};
+  if (top.empty()) return j;
+  Json& list = j["top"] = Json::array();
+  for (const TokenChance& t : top) {
+    list.push_back({{"id", t.id}, {"token", t.token}, {"log_p", number(t.log_p)}});
+  }
+  return j;
 }
 
 Json over_text_json(const OverText& o) {
@@ -197,14 +206,15 @@ Json over_text_json(const OverText& o) {
     for (const TokenKl& t : w.context) {
       context.push_back({{"token", t.text}, {"kl", number(t.kl)}});
     }
-    positions.push_back(
-        {{"sequence", w.sequence},
-         {"position", w.position},
-         {"kl", number(w.kl)},
-         {"reference", prediction_json(w.reference_id, w.reference_token, w.reference_p)},
-         {"candidate", prediction_json(w.candidate_id, w.candidate_token, w.candidate_p)},
-         {"next_token", w.next_token},
-         {"context", std::move(context)}});
+    positions.push_back({{"sequence", w.sequence},
+                         {"position", w.position},
+                         {"kl", number(w.kl)},
+                         {"reference", prediction_json(w.reference_id, w.reference_token,
+                                                       w.reference_p, w.reference_top)},
+                         {"candidate", prediction_json(w.candidate_id, w.candidate_token,
+                                                       w.candidate_p, w.candidate_top)},
+                         {"next_token", w.next_token},
+                         {"context", std::move(context)}});
   }
   return {{"stride", o.stride},
           {"mean", numbers(o.mean)},

@@ -163,12 +163,14 @@ void read_layer(const Reader& j, LayerMetrics& l) {
   j.get("router_overlap", l.router_overlap);
   j.get("router_set_agreement", l.router_set_agreement);
   j.get("boundary_ties", l.boundary_ties);
+  j.get("router_gate_tv", l.router_gate_tv);
 }
 
 void read_expert(const Reader& j, ExpertMetrics& e) {
   j.get("layer", e.layer);
   j.get("expert", e.expert);
   j.get("tokens", e.tokens);
+  j.get("tokens_candidate", e.tokens_candidate);
   j.get("error", e.error);
   j.get("saliency", e.saliency);
   j.get("output_norm", e.output_norm);
@@ -203,6 +205,12 @@ void read_token(const Reader& j, TokenKl& t) {
   j.get("kl", t.kl);
 }
 
+void read_chance(const Reader& j, TokenChance& t) {
+  j.get("id", t.id);
+  j.get("token", t.token);
+  j.get("log_p", t.log_p);
+}
+
 void read_position(const Reader& j, WorstPosition& w) {
   j.get("sequence", w.sequence);
   j.get("position", w.position);
@@ -211,10 +219,12 @@ void read_position(const Reader& j, WorstPosition& w) {
   reference.get("id", w.reference_id);
   reference.get("token", w.reference_token);
   reference.get("p", w.reference_p);
+  reference.list("top", w.reference_top, read_chance);
   const Reader candidate = j.at("candidate");
   candidate.get("id", w.candidate_id);
   candidate.get("token", w.candidate_token);
   candidate.get("p", w.candidate_p);
+  candidate.list("top", w.candidate_top, read_chance);
   j.get("next_token", w.next_token);
   j.list("context", w.context, read_token);
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The struct tree that every report and the viewer read, and nothing else (results JSON 1.1).
+// The struct tree that every report and the viewer read, and nothing else (results JSON 1.2).
 
 #include <array>
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace ckpt::results {
 
-inline constexpr std::string_view kSchemaVersion = "1.1";
+inline constexpr std::string_view kSchemaVersion = "1.2";
 
 enum class Severity : std::uint8_t { info, warning, error };
 [[nodiscard]] std::string_view severity_name(Severity severity);
@@ -175,12 +175,16 @@ struct LayerMetrics {
   double router_overlap = 1;        ///< the same along the way
   double router_set_agreement = 1;  ///< share of tokens with the same set, along the way
   std::uint64_t boundary_ties = 0;  ///< tokens whose k-th and next router logits are equal
+  /// Mean of 0.5 * sum over experts |g_ref - g_cand|, along the way; empty in files before 1.2.
+  std::optional<double> router_gate_tv;
 };
 
 struct ExpertMetrics {
   int layer = 0;
   int expert = 0;
-  std::uint64_t tokens = 0;
+  std::uint64_t tokens = 0;  ///< that the reference sent to it
+  /// Tokens that the candidate sent to it, along the way; empty in files before 1.2.
+  std::optional<std::uint64_t> tokens_candidate;
   std::optional<double> error;  ///< local relative error; empty when no token was routed
   double saliency = 0;          ///< REAP S_j = mean g * ||E(x)||
   double output_norm = 0;       ///< super-expert score, mean ||E(x)||
@@ -263,6 +267,13 @@ struct TokenKl {
   double kl = 0;
 };
 
+/// One of the likeliest next tokens.
+struct TokenChance {
+  std::int64_t id = 0;
+  std::string token;
+  double log_p = 0;  ///< natural logarithm of its probability
+};
+
 /// A position with one of the largest KL values: what both models predict there.
 struct WorstPosition {
   std::uint64_t sequence = 0;
@@ -274,6 +285,9 @@ struct WorstPosition {
   std::int64_t candidate_id = 0;  ///< ... and of the candidate
   std::string candidate_token;
   double candidate_p = 0;
+  /// The five likeliest of each, the likeliest first; empty in files before 1.2.
+  std::vector<TokenChance> reference_top;
+  std::vector<TokenChance> candidate_top;
   std::string next_token;        ///< what the text goes on with; empty at the end of a sequence
   std::vector<TokenKl> context;  ///< the tokens up to this position, the last is the position's own
 };
@@ -387,7 +401,7 @@ struct Results {
   [[nodiscard]] std::uint64_t count(std::string_view status) const;
 };
 
-/// Results JSON 1.1: UTF-8, two-space indentation, keys in schema order, non-finite numbers as the
+/// Results JSON 1.2: UTF-8, two-space indentation, keys in schema order, non-finite numbers as the
 /// strings "NaN", "Infinity", "-Infinity".
 [[nodiscard]] std::string to_json(const Results& results);
 
