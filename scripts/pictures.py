@@ -18,8 +18,12 @@ MODELS = SOURCE / "fixtures" / "golden" / "models"
 CANDIDATE, REFERENCE = MODELS / "A-causallm-w4a16-autoround", MODELS / "A-causallm-bf16"
 MAKE = SOURCE / "fixtures" / "full_scale" / "make.py"
 CHECK = "check.svg"
-# Canvas of the viewer in each of its pictures, with the worst expert selected.
-VIEWER = {"viewer-heat_map.png": "heat_map", "viewer-experts.png": "experts"}
+# Canvas of the viewer in each of its pictures, and what is selected: the worst of its kind.
+VIEWER = {
+    "viewer-heat_map.png": ("heat_map", "expert 5 6"),
+    "viewer-experts.png": ("experts", "expert 5 6"),
+    "viewer-text.png": ("text", "token 1"),
+}
 PICTURES = [CHECK, *VIEWER]
 
 
@@ -48,10 +52,10 @@ def make_viewer(program, output):
             subprocess.run(
                 measure, stdout=file, stderr=subprocess.DEVNULL, env=environment, check=True
             )
-        for name, canvas in VIEWER.items():
+        for name, (canvas, selected) in VIEWER.items():
             command = [
                 program, "gui", CANDIDATE, results, "--reference", REFERENCE,
-                "--open", "expert 5 6", "--view", canvas, "--no-state", "--theme", "dark",
+                "--open", selected, "--view", canvas, "--no-state", "--theme", "dark",
                 "--font", "builtin", "--size", "1100x620", "--screenshot", output / name,
             ]  # fmt: skip
             done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 
-#include "gui/state/figure.h"
+#include "gui/state/expert_grid.h"
+#include "gui/state/facts.h"
+#include "gui/state/remembered.h"
 #include "gui/state/step.h"
 #include "validator/base/text.h"
 
@@ -15,6 +17,7 @@ namespace {
 constexpr auto kActions = std::to_array<Action>({
     {"app.palette", "Command palette", "Ctrl+P Ctrl+Shift+P", open_palette},
     {"app.open", "Open another checkpoint", "Ctrl+O", open_opener},
+    {"app.recent", "Open a recent one", "Ctrl+R", open_recent},
     {"app.settings", "Settings", "Ctrl+,", [](App& a) { a.overlays.settings = !a.overlays.settings; }},
     {"app.help", "Help: keys and filter language", "? F1",
      [](App& a) { a.overlays.help = !a.overlays.help; }},
@@ -67,7 +70,12 @@ constexpr auto kActions = std::to_array<Action>({
        a.expert_value = static_cast<ExpertValue>((static_cast<std::size_t>(a.expert_value) + 1) %
                                                  kExpertValues);
      }},
-    {"expert.sort", "Sort experts by value", "S", [](App& a) { a.sort_experts = !a.sort_experts; }},
+    {"expert.order", "Order of the grid's experts: number, selected layer, mean", "O",
+     next_expert_order},
+    {"layer.order", "Order of the grid's layers: number, selected expert, mean", "Shift+O",
+     next_layer_order},
+    {"expert.order_value", "What the grid is ordered by", "B", next_order_value},
+    {"expert.sort", "Sort the list of experts by value", "S", [](App& a) { a.sort_experts = !a.sort_experts; }},
     {"finding.next", "Next finding", "F8", [](App& a) { step_finding(a, 1); }},
     {"finding.previous", "Previous finding", "Shift+F8", [](App& a) { step_finding(a, -1); }},
     {"token.next", "Next token, the worst first", ".", [](App& a) { step_token(a, 1); }},
@@ -104,6 +112,8 @@ constexpr auto kActions = std::to_array<Action>({
     {"cell.down", "Cell below", "Shift+Down", [](App& a) { step_cell(a, 1, 0); }},
     {"cell.goto", "Go to a cell: row, column", "Ctrl+G", open_goto},
     {"edit.copy", "Copy the selection", "Ctrl+C", [](App& a) { a.copied = selection_text(a); }},
+    {"edit.copy_facts", "Copy all that is said of the selection", "Ctrl+Shift+I",
+     [](App& a) { a.copied = facts_text(a); }},
     {"edit.copy_command", "Copy a command that shows this", "Ctrl+Shift+C",
      [](App& a) { a.copied = selection_command(a); }},
     {"edit.export", "Save the canvas: PNG, CSV, NPY or SVG", "Ctrl+E", open_saver},
@@ -118,6 +128,19 @@ std::string quoted(const std::string& text) {
       out += c;
   }
   return out + "'";
+}
+
+/// A row for the position and one for each of the likeliest tokens.
+std::string token_text(const results::WorstPosition& p) {
+  std::string out = fmt::format("{}\t{}\t{}", p.sequence, p.position, p.kl);
+  const auto add = [&](std::string_view side, const std::vector<results::TokenChance>& top) {
+    for (const results::TokenChance& t : top) {
+      out += fmt::format("\n{}\t{}\t{}\t{}", side, t.id, shown_again(t.token), t.log_p);
+    }
+  };
+  add("reference", p.reference_top);
+  add("candidate", p.candidate_top);
+  return out;
 }
 
 }  // namespace
@@ -160,6 +183,10 @@ std::vector<Choice> palette_choices(const App& app, std::size_t most) {
   for (const Action& a : actions()) {
     add(a.title, fmt::format("{}  {}", a.title, a.keys), fmt::format("action {}", a.id));
   }
+  for (std::size_t i = 0; i < app.recent.size(); ++i) {
+    const std::string label = "recent: " + recent_text(app.recent[i]);
+    add(label, label, fmt::format("recent {}", i));
+  }
   const Session* s = app.session();
   if (s != nullptr && s->results() != nullptr) {
     for (const auto& f : s->results()->findings) {
@@ -193,6 +220,10 @@ void choose(App& app, const Choice& choice) {
     (void)act(app, target.substr(7));
   else if (target.starts_with("select "))
     (void)app.select_named(target.substr(7));
+  else if (target.starts_with("recent ")) {
+    const auto i = static_cast<std::size_t>(parse_index(target.substr(7)));
+    if (i < app.recent.size()) app.open(OpenArgs(app.recent[i]));
+  }
 }
 
 std::string selection_text(App& app) {
@@ -220,6 +251,9 @@ std::string selection_text(App& app) {
   } else if (s.finding >= 0) {
     const auto& f = app.session()->results()->findings[static_cast<std::size_t>(s.finding)];
     out = fmt::format("{}\t{}\t{}", f.code, f.name, shown_again(f.message));
+  } else if (s.token >= 0) {
+    out = token_text(
+        app.session()->metrics()->over_text->positions[static_cast<std::size_t>(s.token)]);
   }
   return out;
 }
@@ -241,6 +275,8 @@ std::string selection_command(const App& app) {
       name = fmt::format("expert {} {}", s.layer, s.expert);
     } else if (s.layer >= 0) {
       name = fmt::format("layer {}", s.layer);
+    } else if (s.token >= 0) {
+      name = fmt::format("token {}", s.token + 1);
     }
     // A name with control characters has no place in a command that somebody pastes.
     if (!name.empty() && shown(name, 4096) == name) out += " --open " + quoted(name);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "gui/state/remembered.h"
 #include "validator/base/text.h"
 #include "validator/pipeline/check.h"
 
@@ -84,7 +85,7 @@ App::App(AppOptions options)
           },
           options_.wake),
       workers_(options_.threads, options_.wake) {
-  open(options_.open);
+  if (!options_.open.empty()) open(options_.open);
 }
 
 App::~App() {
@@ -119,15 +120,20 @@ void App::say(std::string text) {
 void App::open(const OpenArgs& args) {
   cancel();
   options_.open = args;
+  opening_ = true;
   workers_.submit(Work::open,
                   "opening " + shown(args.target.empty() ? args.results : args.target, 60),
                   [this, args](const std::stop_token&) {
                     auto opened = Session::open(args);
-                    deliver([opened = std::move(opened)](App& app) {
-                      if (opened)
+                    deliver([args, opened = std::move(opened)](App& app) {
+                      app.opening_ = false;
+                      if (opened) {
+                        add_recent(app.recent, anywhere(args));
                         app.take_session(*opened);
-                      else
+                      } else {
                         app.error = opened.error().message;
+                        app.say(app.error);
+                      }
                     });
                   });
 }
@@ -341,6 +347,10 @@ bool App::select_named(std::string_view name) {
       number(name.substr(7, space - 7), layer) && number(name.substr(space + 1), expert)) {
     select_expert(layer, expert);
     return selection().expert == expert;
+  }
+  if (int token = -1; name.starts_with("token ") && number(name.substr(6), token)) {
+    select_token(token - 1);
+    return token > 0 && selection().token == token - 1;
   }
   if (session_->results() == nullptr) return false;
   const auto& findings = session_->results()->findings;

@@ -36,6 +36,22 @@ enum class ExpertValue : std::uint8_t { error, tokens, saliency, bits };
 inline constexpr std::size_t kExpertValues = 4;
 [[nodiscard]] std::string_view expert_value_name(ExpertValue value);
 
+/// How one axis of the expert grid is ordered: by number, or the largest value first, of one line
+/// of the other axis or of the mean over it.
+enum class OrderBy : std::uint8_t { number, line, mean };
+
+struct AxisOrder {
+  OrderBy by = OrderBy::number;
+  int line = -1;
+  friend bool operator==(const AxisOrder&, const AxisOrder&) = default;
+};
+
+struct GridOrder {
+  AxisOrder experts;
+  AxisOrder layers;
+  std::optional<ExpertValue> value;  ///< empty: the value on show
+};
+
 /// Pairs of a reference's and a candidate's values from some rows of a weight, and the RMS error of
 /// each group of columns there.
 struct Pairs {
@@ -82,6 +98,7 @@ struct AppOptions {
 /// The state of the interface. One thread, that of the interface; workers deliver through poll().
 class App {
  public:
+  /// Opens what the options name; nothing when they name nothing.
   explicit App(AppOptions options);
   ~App();
   App(const App&) = delete;
@@ -99,6 +116,9 @@ class App {
 
   [[nodiscard]] const OpenArgs& opened() const { return options_.open; }
 
+  /// Whether something is being opened that is not there yet.
+  [[nodiscard]] bool opening() const { return opening_; }
+
   // Each makes one step in the history.
   void select_tensor(std::int32_t tensor);
   void select_module(std::int32_t module);
@@ -111,8 +131,8 @@ class App {
   void select_cell(const Cell& cell);
   void back();
   void forward();
-  /// Selects by tensor name, finding fingerprint or code, `layer 3`, or `expert 3 17`. False when
-  /// nothing has that name.
+  /// Selects by tensor name, finding fingerprint or code, `layer 3`, `expert 3 17`, or `token 1`,
+  /// the position with the largest KL. False when nothing has that name.
   bool select_named(std::string_view name);
 
   /// The pane of a matrix, made and asked for when it is new.
@@ -154,14 +174,16 @@ class App {
   ListTab tab = ListTab::tensors;
   ExpertValue expert_value = ExpertValue::error;
   bool sort_experts = false;  ///< the list of experts by the value, worst first
+  GridOrder grid_order;
   bool dark = true;
   float scale = 1;
   bool quit = false;
   bool focus_filter = false;
-  std::string message;      ///< the latest thing to tell, safe to show
-  std::string error;        ///< why nothing is open, safe to show
-  std::string copied;       ///< text for the clipboard, taken by the window
-  std::string save_screen;  ///< file that gets the next frame as PNG, taken by the window
+  std::vector<OpenArgs> recent;  ///< what was opened, the latest first; see remembered.h
+  std::string message;           ///< the latest thing to tell, safe to show
+  std::string error;             ///< why nothing is open, safe to show
+  std::string copied;            ///< text for the clipboard, taken by the window
+  std::string save_screen;       ///< file that gets the next frame as PNG, taken by the window
   std::function<std::string(const Picture&)> encode_png;  ///< set by the part that can
   std::string hovered;  ///< value under the pointer, for the bottom line
   bool scroll_to_selection = false;
@@ -174,6 +196,7 @@ class App {
   void go(const Selection& next);
 
   AppOptions options_;
+  bool opening_ = false;
   std::shared_ptr<const Session> session_;
   History history_;
   std::optional<CellFacts> cell_;

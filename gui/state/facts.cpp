@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "gui/state/figure.h"
+#include "gui/state/remembered.h"
 #include "validator/base/text.h"
 
 namespace ckpt::gui {
 namespace {
+
+constexpr std::size_t kMostTokens = 5;  // of one model at one position
 
 Tone tone_of(results::Severity severity) {
   if (severity == results::Severity::error) return Tone::bad;
@@ -88,6 +90,20 @@ void add_distance(const results::Metrics& m, std::vector<Line>& out) {
     out.push_back({fmt::format("tokens that diverge most: up to {:.3g} nats",
                                m.over_text->positions.front().kl),
                    Tone::plain, "action token.next"});
+  }
+}
+
+void add_nothing_open(const App& app, std::vector<Line>& out) {
+  if (app.opening()) {
+    out.push_back({"opening", Tone::faint});
+    return;
+  }
+  if (!app.error.empty()) out.push_back({app.error, Tone::bad});
+  out.push_back({"Open a folder, a file or org/name (Ctrl+O)", Tone::plain, "action app.open"});
+  if (app.recent.empty()) return;
+  out.push_back({"Recent", Tone::heading});
+  for (std::size_t i = 0; i < app.recent.size(); ++i) {
+    out.push_back({recent_text(app.recent[i]), Tone::plain, fmt::format("recent {}", i)});
   }
 }
 
@@ -189,15 +205,23 @@ void add_finding(const results::Finding& f, Inspected& out) {
   }
 }
 
+/// What one model predicts: its first choice, and the others where results have them.
+void add_side(std::string_view side, const results::TokenChance& first,
+              const std::vector<results::TokenChance>& top, Inspected& out) {
+  out.facts.push_back(
+      {fmt::format("{} says", side), chance_text(top.empty() ? first : top.front())});
+  for (std::size_t i = 1; i < std::min(top.size(), kMostTokens); ++i) {
+    out.facts.push_back({fmt::format("{} {}", side, i + 1), chance_text(top[i])});
+  }
+}
+
 void add_token(const results::WorstPosition& p, Inspected& out) {
   out.title = fmt::format("sequence {}, position {}", p.sequence, p.position);
   out.facts.push_back({"KL", fmt::format("{:.4g} nats", p.kl)});
-  out.facts.push_back(
-      {"reference says",
-       fmt::format("{} ({:.1f} %)", shown_again(p.reference_token), 100 * p.reference_p)});
-  out.facts.push_back(
-      {"candidate says",
-       fmt::format("{} ({:.1f} %)", shown_again(p.candidate_token), 100 * p.candidate_p)});
+  add_side("reference", {p.reference_id, p.reference_token, std::log(p.reference_p)},
+           p.reference_top, out);
+  add_side("candidate", {p.candidate_id, p.candidate_token, std::log(p.candidate_p)},
+           p.candidate_top, out);
   if (!p.next_token.empty()) out.facts.push_back({"the text says", shown_again(p.next_token)});
 }
 
@@ -231,8 +255,7 @@ std::vector<Line> overview_lines(const App& app) {
   std::vector<Line> out;
   const Session* s = app.session();
   if (s == nullptr) {
-    const bool failed = !app.error.empty();
-    out.push_back({failed ? app.error : "opening", failed ? Tone::bad : Tone::faint});
+    add_nothing_open(app, out);
     return out;
   }
   const results::Results* r = s->results();
@@ -279,6 +302,30 @@ Inspected inspect_selection(App& app) {
   }
   if (out.title.empty()) out.title = "nothing is selected";
   return out;
+}
+
+std::string facts_text(App& app) {
+  std::string out;
+  if (app.selection() == Selection{}) {
+    for (const Line& l : overview_lines(app)) out += l.text + '\n';
+    return out;
+  }
+  const Inspected seen = inspect_selection(app);
+  out = seen.title + '\n';
+  for (const Fact& f : seen.facts) out += fmt::format("{}\t{}\n", f.name, f.value);
+  return out;
+}
+
+std::string chance_text(const results::TokenChance& chance) {
+  return fmt::format("{} ({:.3g} %)", shown_again(chance.token), 100 * std::exp(chance.log_p));
+}
+
+const results::WorstPosition* worst_at(const results::OverText& text, std::uint64_t sequence,
+                                       std::uint64_t position) {
+  const auto at = std::ranges::find_if(text.positions, [&](const results::WorstPosition& p) {
+    return p.sequence == sequence && p.position == position;
+  });
+  return at == text.positions.end() ? nullptr : &*at;
 }
 
 std::string origin_of_error(const results::LayerMetrics& layer,

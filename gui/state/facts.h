@@ -35,9 +35,20 @@ struct Inspected {
 
 [[nodiscard]] Inspected inspect_selection(App& app);
 
+/// All of it, or of the overview when nothing is selected, as lines of tab-separated text.
+[[nodiscard]] std::string facts_text(App& app);
+
 /// Whether an error of a layer is its own: words from its local and propagated error.
 [[nodiscard]] std::string origin_of_error(const results::LayerMetrics& layer,
                                           const results::LayerMetrics* before);
+
+/// One of the likeliest tokens with its probability: ` the (62.1 %)`.
+[[nodiscard]] std::string chance_text(const results::TokenChance& chance);
+
+/// The worst position that stands at a place of the text, or null.
+[[nodiscard]] const results::WorstPosition* worst_at(const results::OverText& text,
+                                                     std::uint64_t sequence,
+                                                     std::uint64_t position);
 
 /// What the bottom line says of a cell: indices, value, code, zero, scale, group, reference, error
 /// in steps.

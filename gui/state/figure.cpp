@@ -4,26 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 
 namespace ckpt::gui {
 namespace {
 
-constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kBars = 128;
-
-double value_of(const Session& s, int layer, int expert, ExpertValue value) {
-  if (value == ExpertValue::bits) {
-    const std::int32_t m = s.expert_module(layer, expert);
-    const float bits = m < 0 ? 0 : s.bits_of_module(m);
-    return bits > 0 ? double{bits} : kNothing;
-  }
-  const results::ExpertMetrics* e = s.expert(layer, expert);
-  if (e == nullptr) return kNothing;
-  if (value == ExpertValue::error) return e->error.value_or(kNothing);
-  return value == ExpertValue::tokens ? static_cast<double>(e->tokens) : e->saliency;
-}
 
 Series bars_of(const Census& census, float from, float to, std::string name) {
   Series s{std::move(name), Mark::bars, {}, census.histogram(from, to, kBars)};
@@ -61,14 +47,6 @@ Series bits_of_layers(const Session& s) {
 
 bool Figure::empty() const {
   return std::ranges::all_of(series, [](const Series& s) { return s.y.empty(); });
-}
-
-double Grid::high() const {
-  double high = 0;
-  for (const double v : values) {
-    if (std::isfinite(v)) high = std::max(high, v);
-  }
-  return high;
 }
 
 Figure histogram_figure(App& app, bool compare) {
@@ -126,20 +104,6 @@ Figure group_error_figure(App& app) {
   return f;
 }
 
-Grid expert_grid(const App& app, ExpertValue value) {
-  Grid g;
-  g.title = fmt::format("{} by layer and expert", expert_value_name(value));
-  const Session* s = app.session();
-  if (s == nullptr || s->experts() == 0) return g;
-  g.rows = s->layers();
-  g.columns = s->experts();
-  g.values.reserve(static_cast<std::size_t>(g.rows) * static_cast<std::size_t>(g.columns));
-  for (int l = 0; l < g.rows; ++l) {
-    for (int e = 0; e < g.columns; ++e) g.values.push_back(value_of(*s, l, e, value));
-  }
-  return g;
-}
-
 Figure layers_figure(const App& app) {
   Figure f{"by layer", "layer", "error, KL (nats)", app.look.scale != Scale::linear, true};
   const Session* s = app.session();
@@ -179,20 +143,26 @@ Figure layers_figure(const App& app) {
 Figure routing_figure(const App& app) {
   Figure f{"router overlap", "layer", "mean |top-k of both| / k", false, true};
   const results::Metrics* m = app.session() == nullptr ? nullptr : app.session()->metrics();
-  if (m == nullptr) {
-    f.note = "no results of `ckpt-check kl` are open";
+  if (m == nullptr || m->experts.empty()) {
+    f.note = m == nullptr ? "no results of `ckpt-check kl` are open"
+                          : "no routing here: it takes experts, and the reference's weights";
     return f;
   }
   Series local{"on the reference's inputs", Mark::line};
   Series along{"along the way", Mark::line};
   Series same{"same set", Mark::points};
+  Series apart{"gates apart", Mark::points};
   for (const auto& l : m->layers) {
     for (auto* s : {&local, &along, &same}) s->x.push_back(l.layer);
     local.y.push_back(l.router_overlap_local);
     along.y.push_back(l.router_overlap);
     same.y.push_back(l.router_set_agreement);
+    if (!l.router_gate_tv) continue;
+    apart.x.push_back(l.layer);
+    apart.y.push_back(*l.router_gate_tv);
   }
   f.series = {std::move(local), std::move(along), std::move(same)};
+  if (!apart.x.empty()) f.series.push_back(std::move(apart));
   return f;
 }
 
@@ -201,15 +171,26 @@ Figure routed_figure(const App& app) {
   Figure f{fmt::format("tokens routed in layer {}", layer), "expert", "tokens", false, true};
   const Session* s = app.session();
   if (s == nullptr || s->metrics() == nullptr) return f;
-  Series tokens{"tokens", Mark::bars};
-  tokens.width = 0.8;
+  for (const auto& l : s->metrics()->layers) {
+    if (l.layer != layer || s->metrics()->experts.empty()) continue;
+    f.title += fmt::format(": overlap {:.4f}, same set {:.1f} %", l.router_overlap,
+                           100 * l.router_set_agreement);
+    if (l.router_gate_tv) f.title += fmt::format(", gates {:.3g} apart", *l.router_gate_tv);
+  }
+  Series reference{"reference", Mark::bars};
+  reference.width = 0.8;
+  Series candidate{"candidate", Mark::points};
   for (int e = 0; e < s->experts(); ++e) {
     const results::ExpertMetrics* m = s->expert(layer, e);
     if (m == nullptr) continue;
-    tokens.x.push_back(e);
-    tokens.y.push_back(static_cast<double>(m->tokens));
+    reference.x.push_back(e);
+    reference.y.push_back(static_cast<double>(m->tokens));
+    if (!m->tokens_candidate) continue;
+    candidate.x.push_back(e);
+    candidate.y.push_back(static_cast<double>(*m->tokens_candidate));
   }
-  f.series.push_back(std::move(tokens));
+  f.series.push_back(std::move(reference));
+  if (!candidate.x.empty()) f.series.push_back(std::move(candidate));
   return f;
 }
 
@@ -230,20 +211,6 @@ Figure text_figure(const App& app) {
   }
   f.series = {std::move(worst), std::move(mean)};
   return f;
-}
-
-std::vector<ExpertPlace> expert_order(const App& app) {
-  std::vector<ExpertPlace> out;
-  const Session* s = app.session();
-  if (s == nullptr) return out;
-  for (int l = 0; l < s->layers(); ++l) {
-    for (int e = 0; e < s->experts(); ++e) {
-      const double v = value_of(*s, l, e, app.expert_value);
-      if (std::isfinite(v)) out.push_back({l, e, v});
-    }
-  }
-  if (app.sort_experts) std::ranges::stable_sort(out, std::ranges::greater{}, &ExpertPlace::value);
-  return out;
 }
 
 }  // namespace ckpt::gui

@@ -31,46 +31,19 @@ struct Figure {
   [[nodiscard]] bool empty() const;
 };
 
-/// Layers by experts; NaN where there is nothing.
-struct Grid {
-  std::string title;
-  int rows = 0;
-  int columns = 0;
-  std::vector<double> values;
-
-  [[nodiscard]] double at(int row, int column) const {
-    return values[static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) +
-                  static_cast<std::size_t>(column)];
-  }
-
-  /// The largest finite value, 0 when there is none.
-  [[nodiscard]] double high() const;
-};
-
 /// Values of the matrix on show, and of the reference over them with `compare`.
 [[nodiscard]] Figure histogram_figure(App& app, bool compare);
 /// Candidate against reference, cell by cell of some rows.
 [[nodiscard]] Figure scatter_figure(App& app);
 /// RMS error by group of columns, of the same rows.
 [[nodiscard]] Figure group_error_figure(App& app);
-/// A grid over all layers and experts; empty without experts.
-[[nodiscard]] Grid expert_grid(const App& app, ExpertValue value);
 /// Local and propagated error, KL cost and bits of each layer.
 [[nodiscard]] Figure layers_figure(const App& app);
 /// Overlap of the routers of both models by layer.
 [[nodiscard]] Figure routing_figure(const App& app);
-/// Tokens per expert of the selected layer.
+/// Tokens that each router sent to the experts of the selected layer, the first without one.
 [[nodiscard]] Figure routed_figure(const App& app);
 /// KL along the text.
 [[nodiscard]] Figure text_figure(const App& app);
-
-/// Experts in the order of the list: by layer, or the largest value first.
-struct ExpertPlace {
-  int layer = 0;
-  int expert = 0;
-  double value = 0;
-};
-
-[[nodiscard]] std::vector<ExpertPlace> expert_order(const App& app);
 
 }  // namespace ckpt::gui

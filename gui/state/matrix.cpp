@@ -506,4 +506,14 @@ std::uint64_t group_size_of(const Session& session, std::int32_t module) {
   return stored.group_size > 0 ? static_cast<std::uint64_t>(stored.group_size) : 0;
 }
 
+Borders borders_of(const Session& session, const MatrixId& id) {
+  // Words of a packed weight hold several of its cells: no group ends where a column does.
+  if (id.source != Source::stored) return {0, group_size_of(session, id.module)};
+  if (session.candidate() == nullptr || id.tensor < 0) return {};
+  const auto& shape =
+      session.candidate()->checkpoint.tensors()[static_cast<std::size_t>(id.tensor)].shape;
+  const bool experts = shape.size() == 3 && shape[0] > 1;
+  return {experts ? shape[1] : 0, 0};
+}
+
 }  // namespace ckpt::gui

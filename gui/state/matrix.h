@@ -102,6 +102,16 @@ struct CellFacts {
 [[nodiscard]] Result<CellFacts> read_cell(const Session& session, std::int32_t module,
                                           std::uint64_t row, std::uint64_t column);
 
+/// Where lines can be drawn between cells: after so many rows and columns, 0 for none. Groups of a
+/// weight lie along its columns; experts that are stored as one tensor follow each other in its
+/// rows.
+struct Borders {
+  std::uint64_t rows = 0;
+  std::uint64_t columns = 0;
+};
+
+[[nodiscard]] Borders borders_of(const Session& session, const MatrixId& id);
+
 /// Weights along the inputs that share a scale, 0 without groups.
 [[nodiscard]] std::uint64_t group_size_of(const Session& session, std::int32_t module);
 

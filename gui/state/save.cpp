@@ -65,7 +65,7 @@ std::optional<Figure> figure_of(App& app) {
     case Canvas::text:
       return text_figure(app);
     case Canvas::routing:
-      return routing_figure(app);
+      return app.selection().layer < 0 ? routing_figure(app) : routed_figure(app);
     case Canvas::layers:
       return layers_figure(app);
     default:
@@ -217,7 +217,9 @@ std::string csv_of(const Grid& grid) {
   std::string out = "layer,expert,value\n";
   for (int r = 0; r < grid.rows; ++r) {
     for (int c = 0; c < grid.columns; ++c) {
-      if (std::isfinite(grid.at(r, c))) out += fmt::format("{},{},{}\n", r, c, grid.at(r, c));
+      if (!std::isfinite(grid.at(r, c))) continue;
+      out += fmt::format("{},{},{}\n", grid.layers[static_cast<std::size_t>(r)],
+                         grid.experts[static_cast<std::size_t>(c)], grid.at(r, c));
     }
   }
   return out;
@@ -306,7 +308,8 @@ std::string svg_of(const Grid& grid) {
       body += fmt::format(
           "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" "
           "fill=\"#{:02x}{:02x}{:02x}\"><title>layer {} expert {}: {:.6g}</title></rect>\n",
-          kMargin + c * wide, kMargin + r * high, wide, high, color.r, color.g, color.b, r, c, v);
+          kMargin + c * wide, kMargin + r * high, wide, high, color.r, color.g, color.b,
+          grid.layers[static_cast<std::size_t>(r)], grid.experts[static_cast<std::size_t>(c)], v);
     }
   }
   return svg_page(grid.title, body);

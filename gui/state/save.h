@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "gui/state/expert_grid.h"
 #include "gui/state/figure.h"
 
 namespace ckpt::gui {
@@ -18,6 +19,7 @@ void save_canvas(App& app, const std::string& path);
 [[nodiscard]] Result<std::string> npy_of(const Matrix& matrix, std::stop_token stop);
 /// One row per value of x: `x`, then a column for each series. Series of one x are joined.
 [[nodiscard]] std::string csv_of(const Figure& figure);
+/// One row per place, in the order shown.
 [[nodiscard]] std::string csv_of(const Grid& grid);
 /// Rows [row, row_end) and columns of a block of a matrix, with a header of column numbers.
 [[nodiscard]] Result<std::string> csv_of(const Matrix& matrix, const Block& block);

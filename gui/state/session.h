@@ -21,6 +21,10 @@ struct OpenArgs {
   std::string target;     ///< folder, file or hub id; empty: the results alone
   std::string results;    ///< results JSON; empty: none
   std::string reference;  ///< the weights that the target was made from; empty: none
+  friend bool operator==(const OpenArgs&, const OpenArgs&) = default;
+
+  /// Whether there is nothing to open.
+  [[nodiscard]] bool empty() const { return target.empty() && results.empty(); }
 };
 
 /// One stored tensor as the list shows it.

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "gui/state/actions.h"
-#include "gui/state/figure.h"
+#include "gui/state/expert_grid.h"
 #include "gui/state/save.h"
 #include "validator/base/text.h"
 
@@ -262,6 +262,13 @@ void open_palette(App& app) {
 
 void open_opener(App& app) {
   open_panel(app, &Overlays::open, "");
+}
+
+void open_recent(App& app) {
+  if (app.recent.empty())
+    app.say("nothing was opened before");
+  else
+    open_panel(app, &Overlays::palette, "recent: ");
 }
 
 void open_goto(App& app) {

@@ -31,6 +31,8 @@ void show_actual(App& app);
 
 void open_palette(App& app);
 void open_opener(App& app);
+/// The palette with what was opened before.
+void open_recent(App& app);
 void open_goto(App& app);
 void open_saver(App& app);
 void focus_filter(App& app);

@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "gui/state/actions.h"
+#include "gui/state/expert_grid.h"
 #include "gui/views/style.h"
 #include "gui/views/views.h"
-#include "validator/base/text.h"
 
 namespace ckpt::gui {
 namespace {
@@ -41,63 +41,111 @@ void draw_cells(const Grid& g, const Place& at, int step) {
   }
 }
 
-void draw_selected(const Ui& ui, const Place& at) {
+void draw_selected(const Ui& ui, const Grid& g, const Place& at) {
   const Selection& s = ui.app.selection();
-  if (s.layer < 0 || s.expert < 0) return;
-  const float x = at.corner.x + at.wide * static_cast<float>(s.expert);
-  const float y = at.corner.y + at.high * static_cast<float>(s.layer);
+  const auto row = std::ranges::find(g.layers, s.layer);
+  const auto column = std::ranges::find(g.experts, s.expert);
+  if (row == g.layers.end() || column == g.experts.end()) return;
+  const float x = at.corner.x + at.wide * static_cast<float>(column - g.experts.begin());
+  const float y = at.corner.y + at.high * static_cast<float>(row - g.layers.begin());
   ImGui::GetWindowDrawList()->AddRect({x - 2, y - 2}, {x + at.wide + 1, y + at.high + 1},
                                       text_color(ui.app.dark), 0, 0, 2);
 }
 
-void draw_axes(const Ui& ui, const Grid& g, const Place& at) {
+/// The numbers of layers and experts; a click on one orders the other axis by its values.
+void draw_axes(Ui& ui, const Grid& g, const Place& at) {
   ImDrawList& to = *ImGui::GetWindowDrawList();
   const Packed faint = faint_color(ui.app.dark);
+  const Packed bright = text_color(ui.app.dark);
   const float line = ImGui::GetTextLineHeight();
+  const GridOrder& order = ui.app.grid_order;
   const int every_row = std::max(1, static_cast<int>(std::ceil(line / at.high)));
   for (int r = 0; r < g.rows; r += every_row) {
-    const std::string text = fmt::format("{}", r);
-    to.AddText({at.corner.x - ImGui::CalcTextSize(text.c_str()).x - 6,
-                at.corner.y + at.high * (static_cast<float>(r) + 0.5F) - line / 2},
-               faint, text.c_str());
+    const int layer = g.layers[static_cast<std::size_t>(r)];
+    const std::string text = fmt::format("{}", layer);
+    const float y = at.corner.y + at.high * static_cast<float>(r);
+    to.AddText({at.corner.x - ImGui::CalcTextSize(text.c_str()).x - 6, y + at.high / 2 - line / 2},
+               order.experts == AxisOrder{OrderBy::line, layer} ? bright : faint, text.c_str());
+    ui.registry.add(fmt::format("experts/layer/{}", layer),
+                    {at.corner.x - 30, y, at.corner.x - 6, y + at.high});
   }
   const int every_column = std::max(1, static_cast<int>(std::ceil(4 * line / at.wide)));
+  const float below = at.corner.y + at.high * static_cast<float>(g.rows);
   for (int c = 0; c < g.columns; c += every_column) {
-    const std::string text = fmt::format("{}", c);
-    to.AddText({at.corner.x + at.wide * static_cast<float>(c),
-                at.corner.y + at.high * static_cast<float>(g.rows) + 3},
-               faint, text.c_str());
+    const int expert = g.experts[static_cast<std::size_t>(c)];
+    const std::string text = fmt::format("{}", expert);
+    const float x = at.corner.x + at.wide * static_cast<float>(c);
+    to.AddText({x, below + 3}, order.layers == AxisOrder{OrderBy::line, expert} ? bright : faint,
+               text.c_str());
+    ui.registry.add(fmt::format("experts/expert/{}", expert),
+                    {x, below + 3, x + at.wide, below + 3 + line});
   }
+}
+
+void show_hovered(Ui& ui, std::string text) {
+  ui.app.hovered = std::move(text);
+  ImGui::BeginTooltip();
+  ImGui::TextUnformatted(ui.app.hovered.c_str());
+  ImGui::EndTooltip();
 }
 
 void answer(Ui& ui, const Grid& g, const Place& at) {
   if (!ImGui::IsItemHovered()) return;
   const ImVec2 mouse = ImGui::GetIO().MousePos;
-  const int layer = static_cast<int>((mouse.y - at.corner.y) / at.high);
-  const int expert = static_cast<int>((mouse.x - at.corner.x) / at.wide);
-  if (mouse.y < at.corner.y || mouse.x < at.corner.x || layer >= g.rows || expert >= g.columns)
-    return;
-  const double v = g.at(layer, expert);
-  ui.app.hovered = fmt::format("layer {} expert {}: {}", layer, expert,
-                               std::isfinite(v) ? fmt::format("{:.5g}", v) : "nothing known");
-  ImGui::BeginTooltip();
-  ImGui::TextUnformatted(ui.app.hovered.c_str());
-  ImGui::EndTooltip();
-  if (ImGui::IsMouseClicked(0)) ui.app.select_expert(layer, expert);
+  const bool clicked = ImGui::IsMouseClicked(0);
+  const int row = static_cast<int>(std::floor((mouse.y - at.corner.y) / at.high));
+  const int column = static_cast<int>(std::floor((mouse.x - at.corner.x) / at.wide));
+  const bool on_row = row >= 0 && row < g.rows;
+  const bool on_column = column >= 0 && column < g.columns;
+  const int layer = on_row ? g.layers[static_cast<std::size_t>(row)] : -1;
+  const int expert = on_column ? g.experts[static_cast<std::size_t>(column)] : -1;
+  if (on_row && on_column) {
+    const double v = g.at(row, column);
+    show_hovered(ui, fmt::format("layer {} expert {}: {}", layer, expert,
+                                 std::isfinite(v) ? fmt::format("{:.5g}", v) : "nothing known"));
+    if (clicked) ui.app.select_expert(layer, expert);
+  } else if (on_row && column < 0) {
+    show_hovered(ui, fmt::format("layer {}: a click orders the experts by it", layer));
+    if (clicked) order_experts_by(ui.app, layer);
+  } else if (on_column && row >= g.rows) {
+    show_hovered(ui, fmt::format("expert {}: a click orders the layers by it", expert));
+    if (clicked) order_layers_by(ui.app, expert);
+  }
+}
+
+void draw_tools(Ui& ui) {
+  App& app = ui.app;
+  for (std::size_t i = 0; i < kExpertValues; ++i) {
+    const auto value = static_cast<ExpertValue>(i);
+    const std::string name(expert_value_name(value));
+    if (ImGui::RadioButton(name.c_str(), app.expert_value == value)) app.expert_value = value;
+    record(ui, "experts/value/" + name);
+    ImGui::SameLine();
+  }
+  if (ImGui::SmallButton("worst (W)")) (void)act(app, "expert.worst");
+  record(ui, "experts/worst");
+  const auto tool = [&](const char* id, const std::string& text) {
+    const float width = ImGui::CalcTextSize(text.c_str()).x + 2 * ImGui::GetStyle().FramePadding.x;
+    ImGui::PushID(id);
+    if (ImGui::GetContentRegionAvail().x < width) ImGui::NewLine();
+    if (ImGui::SmallButton(text.c_str())) (void)act(app, id);
+    ImGui::PopID();
+    record(ui, std::string("tool/") + id);
+    ImGui::SameLine();
+  };
+  const std::string by = app.grid_order.value
+                             ? std::string(expert_value_name(*app.grid_order.value))
+                             : "the value on show";
+  tool("expert.order", "experts " + experts_order_text(app) + " (O)");
+  tool("layer.order", "layers " + layers_order_text(app) + " (Shift+O)");
+  tool("expert.order_value", "orders take " + by + " (B)");
+  ImGui::NewLine();
 }
 
 }  // namespace
 
 void draw_experts(Ui& ui) {
-  for (std::size_t i = 0; i < kExpertValues; ++i) {
-    const auto value = static_cast<ExpertValue>(i);
-    const std::string name(expert_value_name(value));
-    if (ImGui::RadioButton(name.c_str(), ui.app.expert_value == value)) ui.app.expert_value = value;
-    record(ui, "experts/value/" + name);
-    ImGui::SameLine();
-  }
-  if (ImGui::SmallButton("worst (W)")) (void)act(ui.app, "expert.worst");
-  record(ui, "experts/worst");
+  draw_tools(ui);
   const Grid g = expert_grid(ui.app, ui.app.expert_value);
   if (g.rows == 0 || g.columns == 0) {
     draw_line(ui, {"no experts are known here", Tone::faint, {}}, "experts/none");
@@ -125,70 +173,9 @@ void draw_experts(Ui& ui) {
                   {at.corner.x, at.corner.y, at.corner.x + at.wide * static_cast<float>(g.columns),
                    at.corner.y + at.high * static_cast<float>(g.rows)});
   draw_cells(g, at, std::max(1, g.rows * g.columns / kMostMarks));
-  draw_selected(ui, at);
+  draw_selected(ui, g, at);
   draw_axes(ui, g, at);
   answer(ui, g, at);
-}
-
-namespace {
-
-/// The tokens before a position, each on a ground that is the redder the larger its KL is.
-void draw_tokens(Ui& ui, const results::WorstPosition& p) {
-  ImDrawList& to = *ImGui::GetWindowDrawList();
-  const ImVec2 start = ImGui::GetCursorScreenPos();
-  const float right = start.x + ImGui::GetContentRegionAvail().x;
-  const float line = ImGui::GetTextLineHeightWithSpacing();
-  ImVec2 at = start;
-  const Coloring coloring{
-      .is_signed = false, .low = 0, .high = static_cast<float>(std::max(p.kl, 1e-9))};
-  for (std::size_t i = 0; i < p.context.size(); ++i) {
-    const results::TokenKl& t = p.context[i];
-    const std::string text = shown_again(t.text);
-    const ImVec2 size = ImGui::CalcTextSize(text.c_str());
-    if (at.x + size.x + 6 > right) at = {start.x, at.y + line};
-    const Rgba ground = color_of(static_cast<float>(t.kl), coloring);
-    const ImVec2 end{at.x + size.x + 4, at.y + line - 2};
-    to.AddRectFilled(at, end, packed(ground), 3);
-    const bool bright = 3 * ground.r + 6 * ground.g + ground.b > 1280;
-    to.AddText({at.x + 2, at.y}, bright ? 0xFF000000U : 0xFFFFFFFFU, text.c_str());
-    if (i + 1 == p.context.size()) to.AddRect(at, end, text_color(ui.app.dark), 3, 0, 2);
-    ui.registry.add(fmt::format("text/token/{}", i), {at.x, at.y, end.x, end.y});
-    if (ImGui::IsMouseHoveringRect(at, end)) {
-      ui.app.hovered = fmt::format("{}  KL {:.4g} nats", text, t.kl);
-      ImGui::SetTooltip("%s", ui.app.hovered.c_str());
-    }
-    at.x = end.x + 2;
-  }
-  ImGui::Dummy({1, at.y - start.y + 2 * line});
-}
-
-}  // namespace
-
-void draw_text(Ui& ui) {
-  const results::Metrics* m = ui.app.session() == nullptr ? nullptr : ui.app.session()->metrics();
-  const int token = ui.app.selection().token;
-  const float height = ImGui::GetContentRegionAvail().y;
-  (void)draw_figure(ui, text_figure(ui.app), "text/chart", height * 0.45F, std::nan(""));
-  if (m == nullptr || !m->over_text || m->over_text->positions.empty()) return;
-  if (ImGui::SmallButton("worse (,)")) (void)act(ui.app, "token.previous");
-  record(ui, "text/previous");
-  ImGui::SameLine();
-  if (ImGui::SmallButton("next worst (.)")) (void)act(ui.app, "token.next");
-  record(ui, "text/next");
-  const auto i = static_cast<std::size_t>(std::max(token, 0));
-  const results::WorstPosition& p = m->over_text->positions[i];
-  const std::string where = fmt::format("number {} by KL: {:.4g} nats at sequence {}, position {}",
-                                        i + 1, p.kl, p.sequence, p.position);
-  ImGui::SameLine();
-  ImGui::TextUnformatted(where.c_str());
-  ImGui::BeginChild("tokens");
-  draw_tokens(ui, p);
-  const std::string says =
-      fmt::format("reference: {}  ({:.2f} %)\ncandidate: {}  ({:.2f} %)\nthe text goes on with: {}",
-                  shown_again(p.reference_token), 100 * p.reference_p,
-                  shown_again(p.candidate_token), 100 * p.candidate_p, shown_again(p.next_token));
-  ImGui::TextUnformatted(says.c_str());
-  ImGui::EndChild();
 }
 
 }  // namespace ckpt::gui

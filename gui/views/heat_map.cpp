@@ -65,20 +65,40 @@ std::optional<Cell> cell_under(const Look& look, const Matrix& m, float x, float
   return Cell{static_cast<std::uint64_t>(row), static_cast<std::uint64_t>(column)};
 }
 
-void draw_borders(Ui& ui, const Matrix& m, const ImVec2& corner, PixelSize size) {
-  const std::uint64_t group = group_size_of(*ui.app.session(), ui.app.selection().module);
-  const Viewport& v = ui.app.look.view;
+/// Lines after every `step` cells of one axis; `at` is where a cell begins, `size` how far one
+/// sees.
+template <class At, class Draw>
+void draw_lines(std::uint64_t step, double first, std::uint64_t cells, double cell, int size, At at,
+                Draw draw) {
   // Borders closer than that would hide the cells.
-  if (group == 0 || static_cast<double>(group) * v.cell_width < 6) return;
-  ImDrawList& to = *ImGui::GetWindowDrawList();
-  const auto first = static_cast<std::uint64_t>(std::max(v.column, 0.0)) / group * group;
-  for (std::uint64_t c = first; c <= m.columns(); c += group) {
-    const double x = v.x_of(static_cast<double>(c));
-    if (x > size.width) break;
-    if (x < 0) continue;
-    const float at = corner.x + static_cast<float>(x);
-    to.AddLine({at, corner.y}, {at, corner.y + static_cast<float>(size.height)}, 0xA0000000U);
+  if (step == 0 || static_cast<double>(step) * cell < 6) return;
+  const auto begin = static_cast<std::uint64_t>(std::max(first, 0.0)) / step * step;
+  for (std::uint64_t i = begin; i <= cells; i += step) {
+    const double x = at(static_cast<double>(i));
+    if (x > size) break;
+    if (x >= 0) draw(static_cast<float>(x));
   }
+}
+
+void draw_borders(Ui& ui, const Pane& pane, const ImVec2& corner, PixelSize size) {
+  const Borders borders = borders_of(*ui.app.session(), pane.id);
+  const Viewport& v = ui.app.look.view;
+  ImDrawList& to = *ImGui::GetWindowDrawList();
+  constexpr Packed kLine = 0xA0000000U;
+  draw_lines(
+      borders.columns, v.column, pane.matrix->columns(), v.cell_width, size.width,
+      [&](double c) { return v.x_of(c); },
+      [&](float x) {
+        to.AddLine({corner.x + x, corner.y},
+                   {corner.x + x, corner.y + static_cast<float>(size.height)}, kLine);
+      });
+  draw_lines(
+      borders.rows, v.row, pane.matrix->rows(), v.cell_height, size.height,
+      [&](double r) { return v.y_of(r); },
+      [&](float y) {
+        to.AddLine({corner.x, corner.y + y},
+                   {corner.x + static_cast<float>(size.width), corner.y + y}, kLine);
+      });
 }
 
 /// Numbers in the cells; they come from the tiles of level 0 that are drawn anyway.
@@ -174,10 +194,25 @@ void tell_specials(Ui& ui, const Pane& pane) {
   ImGui::SameLine();
   if (n == 0) {
     draw_line(ui, {text, Tone::faint, {}}, "heat_map/specials");
-  } else if (ImGui::SmallButton(text.c_str())) {
-    (void)act(ui.app, "cell.next_special");
+    return;
   }
-  if (n > 0) record(ui, "heat_map/specials");
+  if (ImGui::SmallButton(text.c_str())) (void)act(ui.app, "cell.next_special");
+  record(ui, "heat_map/specials");
+  ImGui::SameLine();
+  if (ImGui::SmallButton("previous")) (void)act(ui.app, "cell.previous_special");
+  record(ui, "heat_map/specials/previous");
+}
+
+/// What is known of the cell under the pointer, a fact a line.
+void show_cell_tip(Ui& ui, const std::string& label) {
+  std::string text = ui.app.hovered;
+  for (std::size_t at = text.find("  "); at != std::string::npos; at = text.find("  ", at + 1)) {
+    text.replace(at, 2, "\n");
+  }
+  ImGui::BeginTooltip();
+  ImGui::TextUnformatted(text.c_str());
+  record(ui, label + "/tip");
+  ImGui::EndTooltip();
 }
 
 }  // namespace
@@ -214,7 +249,7 @@ void draw_matrix(Ui& ui, Source source, std::size_t slot, const std::string& lab
     to.AddImage(cached.texture, corner, {corner.x + extent.x, corner.y + extent.y});
   }
   move_view(ui, corner);
-  if (app.look.groups) draw_borders(ui, *pane.matrix, corner, size);
+  if (app.look.groups) draw_borders(ui, pane, corner, size);
   draw_numbers(ui, pane, corner, size, ui.numbers);
   draw_selected_cell(ui, corner);
   to.PopClipRect();
@@ -226,6 +261,7 @@ void draw_matrix(Ui& ui, Source source, std::size_t slot, const std::string& lab
       const CellFacts* facts = weight ? app.cell_facts(*cell) : nullptr;
       app.hovered =
           facts != nullptr ? cell_text(*facts) : fmt::format("[{}, {}]", cell->row, cell->column);
+      show_cell_tip(ui, label);
       if (ImGui::IsMouseReleased(0) && ImGui::GetMouseDragDelta(0).x == 0 &&
           ImGui::GetIO().MouseDownDurationPrev[0] < 0.3F) {
         app.select_cell(*cell);

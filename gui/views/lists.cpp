@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "gui/state/actions.h"
+#include "gui/state/expert_grid.h"
 #include "gui/views/style.h"
 #include "gui/views/views.h"
 #include "validator/base/text.h"
@@ -61,11 +62,24 @@ void draw_tensor(Ui& ui, const ListRow& row) {
   const auto& tensor = s.candidate()->checkpoint.tensors()[static_cast<std::size_t>(row.tensor)];
   std::string text = fmt::format("{:{}}{}  {} [{}]", "", 2 * row.depth, shown(name, 120),
                                  dtype_name(t.dtype), fmt::join(tensor.shape, ", "));
+  if (t.bits > 0) text += fmt::format("  {:g} bits", t.bits);
+  text += "  " + bytes_text(t.bytes);
   if (t.error >= 0) text += fmt::format("  {:.2f} %", 100 * t.error);
   for (const auto& code : s.codes_of(row.tensor)) text += "  " + code;
   const std::string label = "list/tensors/" + shown(t.name, 1000);
   if (pick(ui, label, text, row.tensor == ui.app.selection().tensor)) {
     ui.app.select_tensor(row.tensor);
+  }
+  // The list is narrow: all of the line, with the whole name.
+  if (const Box* box = ui.registry.find(label);
+      box != nullptr && ImGui::IsWindowHovered() &&
+      ImGui::IsMouseHoveringRect({box->left, box->top}, {box->right, box->bottom})) {
+    const auto columns = text.find("  ", static_cast<std::size_t>(2 * row.depth));
+    const std::string tip = shown(t.name, 1000) + text.substr(std::min(columns, text.size()));
+    ImGui::BeginTooltip();
+    ImGui::TextUnformatted(tip.c_str());
+    ImGui::EndTooltip();
+    ui.app.hovered = tip;
   }
 }
 

@@ -33,6 +33,7 @@ void draw_line(Ui& ui, const Line& line, const std::string& label) {
     ImGui::TextUnformatted(line.text.data(), line.text.data() + line.text.size());
     ImGui::PopTextWrapPos();
     record(ui, label);
+    if (ImGui::IsItemClicked()) ui.app.copied = line.text;
   } else if (pick(ui, label, line.text, false)) {
     choose(ui.app, {line.text, line.target});
   }
@@ -64,6 +65,7 @@ void draw_inspector(Ui& ui) {
     }
     ImGui::TextUnformatted(f.value.c_str());
     record(ui, "inspector/" + f.name);
+    if (ImGui::IsItemClicked()) ui.app.copied = f.value;
   }
   ImGui::PopTextWrapPos();
   if (!seen.links.empty()) ImGui::Separator();

@@ -25,7 +25,7 @@ constexpr std::array<void (*)(Ui&), kListTabs> kDrawList{
 
 /// The menus hold every action, by the first part of its id.
 void draw_menu(Ui& ui) {
-  constexpr std::array<std::pair<std::string_view, const char*>, 10> kMenus{{
+  constexpr std::array<std::pair<std::string_view, const char*>, 11> kMenus{{
       {"app", "Program"},
       {"edit", "Edit"},
       {"nav", "Go"},
@@ -36,6 +36,7 @@ void draw_menu(Ui& ui) {
       {"layer", "Layer"},
       {"expert", "Expert"},
       {"finding", "Finding"},
+      {"token", "Token"},
   }};
   if (!ImGui::BeginMenuBar()) return;
   for (const auto& [family, title] : kMenus) {
@@ -89,8 +90,8 @@ void draw_status(Ui& ui) {
     ImGui::TextUnformatted(text.c_str());
     ImGui::SameLine();
   }
-  const std::string text =
-      fmt::format("{}   {}   cache {}", app.hovered, app.message, bytes_text(app.tiles().bytes()));
+  const std::string text = fmt::format("{}   {}   cache {}   decoding: cpu", app.hovered,
+                                       app.message, bytes_text(app.tiles().bytes()));
   ImGui::TextUnformatted(text.c_str());
   record(ui, "status");
 }

@@ -36,7 +36,8 @@ void draw_overlays(Ui& ui, PixelSize size);
 void record(Ui& ui, std::string label);
 /// A line that can be clicked; `text` may hold anything that is safe to show. True when clicked.
 bool pick(Ui& ui, const std::string& label, std::string_view text, bool selected);
-/// Text in the colour of a tone; with a target a link, which is followed when clicked.
+/// Text in the colour of a tone; with a target a link, which is followed when clicked. A click on
+/// text without one copies it.
 void draw_line(Ui& ui, const Line& line, const std::string& label);
 /// A chart that fills `height` of the space there is; `marked` is an x value to mark, NaN for none.
 /// Returns the x value that was clicked, NaN for none.

@@ -162,8 +162,11 @@ void remember(const RunArgs& args, const App& app, PixelSize size) {
   if (args.no_state || path.empty()) return;
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  // Another window may have opened something meanwhile.
+  std::vector<OpenArgs> recent = recall(args).recent;
+  for (auto at = app.recent.rbegin(); at != app.recent.rend(); ++at) add_recent(recent, *at);
   // A state that cannot be kept is no reason to fail.
-  (void)write_file(path, to_toml({size, app.dark, app.scale}));
+  (void)write_file(path, to_toml({size, app.dark, app.scale, recent}));
 }
 
 Result<void> run_with_window(const RunArgs& args, const Remembered& was, PixelSize size,
@@ -179,6 +182,8 @@ Result<void> run_with_window(const RunArgs& args, const Remembered& was, PixelSi
   App app(app_options(args));
   app.dark = was.dark;
   app.scale = was.scale;
+  app.recent = was.recent;
+  std::vector<OpenArgs> kept = was.recent;
   CKPT_TRY(auto stage, set_stage(app, **window, args), "no window");
   (*window)->connect(*stage->screen);
   bool placed = false;
@@ -187,6 +192,8 @@ Result<void> run_with_window(const RunArgs& args, const Remembered& was, PixelSi
   while (!(*window)->closed() && !app.quit) {
     stage->frame();
     (*window)->swap();
+    if (app.recent != kept) remember(args, app, (*window)->size());
+    kept = app.recent;
     if (first) tell_time(args, begin);
     first = false;
     if (!placed && app.session() != nullptr) {

@@ -10,8 +10,9 @@ namespace ckpt::gui {
 
 struct RunArgs {
   OpenArgs open;
-  std::string select;      ///< tensor, finding's fingerprint or code, `layer 3`, `expert 3 17`
-  std::string view;        ///< id of a canvas; empty: what fits the selection
+  std::string
+      select;        ///< tensor, finding's fingerprint or code, `layer 3`, `expert 3 17`, `token 1`
+  std::string view;  ///< id of a canvas; empty: what fits the selection
   std::string screenshot;  ///< PNG to write once all is read; no window is opened
   std::string size;        ///< `WxH`; empty: 1280x800
   std::string script;      ///< file of commands; no window is opened

@@ -30,11 +30,13 @@ inline results::Results golden_results() {
                         .local_error = 0.1 + 0.01 * l,
                         .local_error_residual = 0.03,
                         .propagated_error = 0.04 + 0.01 * l,
-                        .router_overlap = 0.99});
+                        .router_overlap = 0.99,
+                        .router_gate_tv = 0.02});
     for (int e = 0; e < 12; ++e) {
       m.experts.push_back({.layer = l,
                            .expert = e,
                            .tokens = static_cast<std::uint64_t>(10 * e),
+                           .tokens_candidate = static_cast<std::uint64_t>(10 * e + l),
                            .error = 0.01 * e + (l == 4 && e == 2 ? 1.0 : 0.0),
                            .saliency = 0.5});
     }
@@ -49,6 +51,8 @@ inline results::Results golden_results() {
     p.kl = 0.4 - 0.1 * i;
     p.reference_token = "the";
     p.candidate_token = "<b>a</b>\x1b[31m";
+    p.reference_top = {{5, "the", -0.5}, {7, "a", -1.5}, {9, "an\x1b[0m", -3}};
+    p.candidate_top = {{7, "a", -0.9}, {5, "the", -1}, {11, "", -4}};
     p.context = {{"In", 0.001}, {" the", 0.4}};
     text.positions.push_back(p);
   }

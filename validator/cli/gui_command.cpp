@@ -18,12 +18,14 @@ CLI::App* add_gui_command(CLI::App& app, GuiOptions& o) {
   CLI::App* c = app.add_subcommand("gui", "Look at tensors and results: heat maps, experts, text");
   c->add_option(
        "TARGET", o.open,
-       "Checkpoint, and results.json of a run; the results alone are enough for some views")
-      ->required()
-      ->expected(1, 2);
+       "Checkpoint, and results.json of a run; the results alone are enough for some views. "
+       "Without one the viewer shows what was opened before")
+      ->expected(0, 2);
   c->add_option("--reference", o.reference, "The weights that the target was made from");
-  c->add_option("--open", o.select,
-                "Tensor, finding (fingerprint or code), 'layer 3' or 'expert 3 17' to begin with");
+  c->add_option(
+      "--open", o.select,
+      "Tensor, finding (fingerprint or code), 'layer 3', 'expert 3 17' or 'token 1' to begin "
+      "with");
   c->add_option("--view", o.view,
                 "overview, heat_map, histogram, compare, experts, text, routing or layers");
   c->add_option("--screenshot", o.screenshot, "Write a PNG and end; needs no display");

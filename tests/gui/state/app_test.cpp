@@ -110,6 +110,17 @@ TEST_CASE("text from results and names is never shown with its control character
   for (const Fact& f : inspect_selection(app).facts) {
     CHECK(f.value.find('\x1b') == std::string::npos);
   }
+  const Inspected token = inspect_selection(app);
+  const auto third = std::ranges::find(token.facts, std::string("reference 3"), &Fact::name);
+  REQUIRE(third != token.facts.end());
+  CHECK(third->value == "an\\x1b[0m (4.98 %)");
+  CHECK(selection_text(app).find("\ncandidate\t5\tthe\t-1") != std::string::npos);
+  CHECK(selection_text(app).find('\x1b') == std::string::npos);
+  CHECK(selection_command(app).ends_with("--open 'token 1' --view text"));
+  CHECK(app.select_named("token 2"));
+  CHECK(app.selection().token == 1);
+  CHECK_FALSE(app.select_named("token 3"));
+  CHECK_FALSE(app.select_named("token 0"));
   for (const Line& l : overview_lines(app)) CHECK(l.text.find('\x1b') == std::string::npos);
 }
 
@@ -186,6 +197,15 @@ TEST_CASE("figures have a point for each layer, expert and stretch of text") {
   App& app = *pair.app;
   CHECK(layers_figure(app).series.at(0).y.size() == 8);
   CHECK(routing_figure(app).series.at(0).y.size() == 8);
+  CHECK(routing_figure(app).series.at(3).y == std::vector<double>(8, 0.02));
+  app.select_layer(3);
+  const Figure routed = routed_figure(app);
+  CHECK(routed.title ==
+        "tokens routed in layer 3: overlap 0.9900, same set 100.0 %, gates 0.02 apart");
+  REQUIRE(routed.series.size() == 2);
+  CHECK(routed.series[0].y.at(5) == 50);
+  CHECK(routed.series[1].y.at(5) == 53);
+  CHECK(csv_of(routed).starts_with("expert,reference,candidate\n0,0,3\n"));
   CHECK(text_figure(app).series.at(0).y.size() == 3);
   const Grid g = expert_grid(app, ExpertValue::error);
   CHECK(g.rows == 8);

@@ -326,4 +326,23 @@ TEST_CASE("npy: magic, header of a multiple of 64 bytes, values in C order") {
   CHECK(last == ramp(2, 1));
 }
 
+TEST_CASE("borders: groups along a weight's columns, joined experts along the rows") {
+  const auto joined = Session::open(
+      {.target = testing::golden_model("A-causallm-bf16"), .results = {}, .reference = {}});
+  REQUIRE(joined.has_value());
+  const std::int32_t t = (*joined)->find_tensor("model.layers.0.mlp.experts.gate_up_proj");
+  REQUIRE(t >= 0);
+  CHECK(borders_of(**joined, {Source::stored, t, -1}).rows == 256);
+  CHECK(borders_of(**joined, {Source::stored, (*joined)->find_tensor("lm_head.weight"), -1}).rows ==
+        0);
+  const auto packed = Session::open({.target = testing::golden_model("M-vl-mtp-w4a16-autoround"),
+                                     .results = {},
+                                     .reference = {}});
+  REQUIRE(packed.has_value());
+  const std::int32_t module = (*packed)->expert_module(0, 1);
+  REQUIRE(module >= 0);
+  CHECK(borders_of(**packed, {Source::decoded, -1, module}).columns == 32);
+  CHECK(borders_of(**packed, {Source::stored, -1, module}).columns == 0);
+}
+
 }  // namespace ckpt::gui

@@ -62,6 +62,15 @@ TEST_CASE("views: every action is in a menu or the help, and every menu line can
   }
   b.run("key Esc");
   CHECK_FALSE(b.app.overlays.help);
+  for (const Action& a : actions()) {
+    CAPTURE(a.id);
+    const std::string family(a.id.substr(0, a.id.find('.')));
+    REQUIRE(b.click_on("menu/" + family));
+    CHECK(b.screen.registry().find("menu/" + std::string(a.id)) != nullptr);
+    b.run("key Esc");
+    ImGui::SetWindowFocus(nullptr);
+    (void)settle(b.app, b.host);
+  }
   REQUIRE(b.click_on("menu/view"));
   REQUIRE(b.click_on("menu/view.groups"));
   CHECK(b.app.look.groups);
@@ -144,10 +153,62 @@ TEST_CASE("views: a thousand frames of any canvas leave no memory behind") {
   }
 }
 
+TEST_CASE(
+    "views: the numbers beside the expert grid order it, and the grid answers in that order") {
+  Bench b;
+  b.run("action canvas.tab.5\nwait");
+  REQUIRE(b.click_on("experts/layer/4"));
+  CHECK(b.app.grid_order.experts == AxisOrder{OrderBy::line, 4});
+  REQUIRE(b.click_on("experts/expert/2"));
+  CHECK(b.app.grid_order.layers == AxisOrder{OrderBy::line, 2});
+  // The worst of both stands in the corner now.
+  const Box* grid = b.screen.registry().find("experts/grid");
+  REQUIRE(grid != nullptr);
+  b.screen.mouse_move(grid->left + 3, grid->top + 3);
+  b.run("wait");
+  CHECK(b.app.hovered == "layer 4 expert 2: 1.02");
+  REQUIRE(b.click_on("tool/layer.order"));
+  CHECK(b.app.grid_order.layers.by == OrderBy::mean);
+  b.run("key Shift+O\nkey O\nkey B\nwait");
+  CHECK(b.app.grid_order.layers.by == OrderBy::number);
+  CHECK(b.app.grid_order.experts.by == OrderBy::mean);
+  CHECK(b.app.grid_order.value == ExpertValue::error);
+}
+
+TEST_CASE("views: the likeliest tokens of both models stand below the text and under the pointer") {
+  Bench b;
+  b.run("select token 1\nwait\nexpect text/top/reference/2\nexpect text/top/candidate/0");
+  b.run("hover text/token/1\nwait\nexpect text/tip/candidate/2");
+  b.run("hover text/token/0\nwait");  // a token with no distribution of its own
+  CHECK(b.screen.registry().find("text/tip/candidate/2") == nullptr);
+  CHECK(b.app.hovered.find("KL 0.001") != std::string::npos);
+}
+
+TEST_CASE("views: a cell and a line of the list tell under the pointer what they hold") {
+  Bench b;
+  b.run("select lm_head.weight\nwait\nhover heat_map/cells\nwait\nexpect heat_map/cells/tip");
+  CHECK(b.app.hovered.starts_with("["));
+  b.run("hover list/tensors/lm_head.weight\nwait");
+  CHECK(b.app.hovered.starts_with("lm_head.weight  BF16 ["));
+  CHECK(b.app.hovered.find("  16 bits  ") != std::string::npos);
+}
+
+TEST_CASE("views: with nothing open the recent ones are there to be clicked") {
+  App app({.open = {}, .check = false});
+  app.recent = {{testing::golden_model("A-causallm-bf16"), "", ""}};
+  testing::NullScreen screen(app);
+  REQUIRE(screen.click_on("overview/2"));
+  CHECK(app.session() != nullptr);
+}
+
 TEST_CASE("views: copying puts the selection on the clipboard") {
   Bench b;
   b.run("select lm_head.weight\nwait\nkey Ctrl+C\nwait");
   CHECK(std::string(ImGui::GetClipboardText()).starts_with("lm_head.weight\t"));
+  b.run("key Ctrl+Shift+I\nwait");
+  CHECK(std::string(ImGui::GetClipboardText()).starts_with("lm_head.weight\ndtype\tBF16\n"));
+  REQUIRE(b.click_on("inspector/dtype"));
+  CHECK(std::string(ImGui::GetClipboardText()) == "BF16");
   b.run("key Ctrl+Shift+C\nwait");
   const std::string command = ImGui::GetClipboardText();
   CHECK(command.starts_with("ckpt-check gui '"));
@@ -175,6 +236,7 @@ TEST_CASE("views: each canvas saves what it offers, and says so when it does not
   CHECK(save("canvas.tab.3", "bars.svg").starts_with("<svg"));
   CHECK(save("canvas.tab.5", "grid.csv").starts_with("layer,expert,value"));
   CHECK(save("canvas.tab.6", "text.svg").find("KL over the text") != std::string::npos);
+  CHECK(save("canvas.tab.7", "routed.csv").starts_with("expert,reference,candidate"));
   CHECK(save("canvas.tab.8", "layers.csv").starts_with("layer,"));
   CHECK(save("canvas.tab.1", "over.csv").empty());
   CHECK(b.app.message.find("nothing to save") != std::string::npos);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include "gui/views/png.h"
@@ -128,18 +129,26 @@ TEST_CASE("gui: a window on a virtual display takes keys, and Ctrl+Q ends it") {
             "for i in $(seq 100); do [ -s display ] && break; sleep 0.05; done\n"
             "export DISPLAY=:$(cat display) XDG_STATE_HOME=$PWD\n"
             "env " CKPT_DRIVER_ENVIRONMENT
-            " $1 gui $2 --theme light & program=$!\n"
+            " $1 gui $2 --theme light $3 & program=$!\n"
             "for i in $(seq 200); do kill -0 $program 2> /dev/null || break\n"
             "  xdotool key ctrl+q 2> /dev/null; sleep 0.05; done\n"
             "kill $program 2> /dev/null && echo 'did not end'\n"
             "wait $program; echo code $?\n"
             "kill $server\n");
-  const std::string command = "cd " + dir.path() + " && sh run.sh " + CKPT_BINARY + " " +
-                              testing::golden_model("A-causallm-bf16") + " > out 2>&1";
+  const std::string run = "cd " + dir.path() + " && rm -f display && sh run.sh " + CKPT_BINARY +
+                          " " + testing::golden_model("A-causallm-bf16");
+  const std::string command = run + " > out 2>&1";
+  const std::string no_state = run + " --no-state > out 2>&1";
+  const std::string file = dir.path() + "/ckpt-check/gui.toml";
+  CHECK(std::system(no_state.c_str()) == 0);
+  CHECK(testing::read_all(dir.path() + "/out") == "code 0\n");
+  CHECK_FALSE(std::filesystem::exists(file));
   CHECK(std::system(command.c_str()) == 0);
   CHECK(testing::read_all(dir.path() + "/out") == "code 0\n");
-  CHECK(testing::read_all(dir.path() + "/ckpt-check/gui.toml").find("theme = \"light\"") !=
-        std::string::npos);
+  const std::string state = testing::read_all(file);
+  CHECK(state.find("theme = \"light\"") != std::string::npos);
+  CHECK(state.find("\n[[recent]]\ntarget = \"" + testing::golden_model("A-causallm-bf16") +
+                   "\"\n") != std::string::npos);
 }
 
 TEST_CASE("gui: without a display it says how to get a picture, and exits 2") {
