@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "gui/state/kept_runs.h"
 #include "gui/state/remembered.h"
 #include "validator/base/text.h"
 #include "validator/pipeline/check.h"
@@ -124,7 +125,7 @@ void App::open(const OpenArgs& args) {
   workers_.submit(Work::open,
                   "opening " + shown(args.target.empty() ? args.results : args.target, 60),
                   [this, args](const std::stop_token&) {
-                    auto opened = Session::open(args);
+                    auto opened = Session::open(args, options_.runs);
                     deliver([args, opened = std::move(opened)](App& app) {
                       app.opening_ = false;
                       if (opened) {
@@ -149,7 +150,9 @@ void App::take_session(std::shared_ptr<const Session> session) {
   }
   panes_.clear();
   history_ = {};
-  if (session_->results() == nullptr && options_.check && session_->candidate() != nullptr) {
+  // What `kl` measured says nothing of config and headers.
+  if (options_.check && session_->candidate() != nullptr &&
+      (session_->results() == nullptr || session_->results()->run.command == "kl")) {
     check_here();
   }
 }
@@ -179,6 +182,7 @@ void App::check_here() {
           results::Results found =
               pipeline::run_check(*session->candidate(), options, pool, progress, stop);
           if (stop.stop_requested()) return;
+          if (session->results() != nullptr) found = joined(std::move(found), *session->results());
           deliver([next = session->with_results(std::move(found))](App& app) {
             if (app.session_ != nullptr && app.session_->candidate() == next->candidate()) {
               app.take_session(next);
@@ -200,6 +204,7 @@ void App::go(const Selection& next) {
   }
   history_.go(next);
   scroll_to_selection = true;
+  cell_keys = false;
 }
 
 void App::select_tensor(std::int32_t tensor) {
@@ -308,6 +313,7 @@ void App::select_cell(const Cell& cell) {
   Selection next = selection();
   next.cell = cell;
   history_.refine(next);
+  cell_keys = true;
   const Pane& p = pane(shown_source());
   if (p.matrix != nullptr) {
     look.view = revealing(look.view, *p.matrix, look.size, cell.row, cell.column);

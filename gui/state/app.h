@@ -91,7 +91,8 @@ struct AppOptions {
   OpenArgs open;
   std::uint64_t cache_bytes = 512ULL << 20;
   unsigned threads = 2;
-  bool check = true;           ///< check, as the command does, when no results are given
+  std::string runs;   ///< folder of kept runs, the newest of the target is shown; empty: none
+  bool check = true;  ///< check, as the command does, what is opened with no check's results
   std::function<void()> wake;  ///< called from workers when there is something to poll
 };
 
@@ -178,6 +179,7 @@ class App {
   bool dark = true;
   float scale = 1;
   bool quit = false;
+  bool cell_keys = false;  ///< arrows move the cell on show, not the list, as it was chosen last
   bool focus_filter = false;
   std::vector<OpenArgs> recent;  ///< what was opened, the latest first; see remembered.h
   std::string message;           ///< the latest thing to tell, safe to show

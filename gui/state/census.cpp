@@ -31,6 +31,14 @@ void add_special(Census& c, float x, const Cell& at) {
   if (c.specials.size() < Census::kSpecials) c.specials.push_back(at);
 }
 
+/// Of equal ones the earlier is kept, and stands first.
+void add_outlier(Census& c, float magnitude, const Cell& at) {
+  const auto place =
+      std::ranges::find_if(c.outliers, [magnitude](const auto& o) { return o.first < magnitude; });
+  c.outliers.insert(place, {magnitude, at});
+  if (c.outliers.size() > Census::kOutliers) c.outliers.pop_back();
+}
+
 /// Adds values of which the first stands at `first`, each of the others `step` after the one
 /// before.
 void add_line(Census& c, std::span<const float> values, const Cell& first, const Cell& step) {
@@ -46,8 +54,8 @@ void add_line(Census& c, std::span<const float> values, const Cell& first, const
     if (x == 0) ++c.zero;
     c.sum += double{x};
     c.square_sum += double{x} * double{x};
-    if (c.low > c.high || std::abs(x) > std::max(std::abs(c.low), std::abs(c.high))) {
-      c.largest = at;
+    if (c.outliers.size() < Census::kOutliers || std::abs(x) > c.outliers.back().first) {
+      add_outlier(c, std::abs(x), at);
     }
     c.low = std::min(c.low, x);
     c.high = std::max(c.high, x);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "gui/state/matrix.h"
@@ -26,10 +27,12 @@ struct Census {
   double square_sum = 0;
   std::vector<std::uint64_t> bins;  ///< 65,536, by the upper bits
   std::vector<Cell> specials;       ///< the first kSpecials of NaN and infinities, in row order
-  Cell largest;                     ///< of the finite values by magnitude
-  bool sampled = false;             ///< of some of the rows or columns only
+  /// Of the finite values the kOutliers largest by magnitude, the largest first, with it.
+  std::vector<std::pair<float, Cell>> outliers;
+  bool sampled = false;  ///< of some of the rows or columns only
 
   static constexpr std::size_t kSpecials = 1000;
+  static constexpr std::size_t kOutliers = 16;
 
   [[nodiscard]] std::uint64_t finite() const { return count - nan - plus_inf - minus_inf; }
 

@@ -43,6 +43,21 @@ void add_verdict(const results::Results& r, std::vector<Line>& out) {
   }
 }
 
+void add_gates(const results::Results& r, std::vector<Line>& out) {
+  for (const auto& g : r.gates) {
+    const bool pass = g.status == "pass";
+    const Tone tone = pass ? Tone::good : g.status == "fail" ? Tone::bad : Tone::warning;
+    out.push_back({fmt::format("gate {} {} {}: {}, {}  {}", shown_again(g.name), shown_again(g.op),
+                               g.limit, g.value ? fmt::format("{:.4g}", *g.value) : "no value",
+                               shown_again(g.status), shown_again(pass ? "" : g.code)),
+                   tone});
+  }
+  for (const auto& i : r.run.incomplete) {
+    out.push_back(
+        {shown_again(fmt::format("not looked at: {} ({})", i.what, i.why)), Tone::warning});
+  }
+}
+
 void add_findings(const results::Results& r, std::vector<Line>& out) {
   if (r.findings.empty()) return;
   out.push_back({"Findings", Tone::heading});
@@ -271,11 +286,15 @@ std::vector<Line> overview_lines(const App& app) {
         {"not shown as modules: " + s->candidate()->blueprint_error.message, Tone::warning});
   }
   if (s->reference() != nullptr) out.push_back({"reference: " + shown(app.opened().reference)});
+  if (!s->results_path().empty()) {
+    out.push_back({"results: " + shown(s->results_path()), Tone::faint});
+  }
   if (r == nullptr) {
     out.push_back({"checking config and headers", Tone::faint});
     return out;
   }
   add_verdict(*r, out);
+  add_gates(*r, out);
   if (r->metrics) add_distance(*r->metrics, out);
   add_findings(*r, out);
   return out;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gui/state/kept_runs.h"
 #include "validator/base/file.h"
 #include "validator/base/limits.h"
 #include "validator/base/text.h"
@@ -11,8 +12,8 @@ namespace ckpt::gui {
 namespace {
 
 /// A grid larger than any model is not drawn, whatever the results claim.
-constexpr int kMostLayers = 4096;
-constexpr int kMostExperts = 65536;
+constexpr int kMostLayers = 1024;
+constexpr int kMostExperts = 4096;
 
 Result<Side> open_side(const std::string& target) {
   Side side;
@@ -32,7 +33,8 @@ Result<results::Results> read_results(const std::string& path) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Session>> Session::open(const OpenArgs& args) {
+Result<std::shared_ptr<const Session>> Session::open(const OpenArgs& args,
+                                                     const std::string& runs) {
   if (args.target.empty() && args.results.empty()) {
     return fail(ErrorKind::usage, "nothing to open: give a checkpoint or results");
   }
@@ -45,8 +47,12 @@ Result<std::shared_ptr<const Session>> Session::open(const OpenArgs& args) {
     CKPT_TRY(sides->reference, open_side(args.reference), "reference");
   }
   session->side_ = std::move(sides);
-  if (!args.results.empty()) {
-    CKPT_TRY(session->results_, read_results(args.results), "results");
+  session->results_path_ = args.results;
+  if (args.results.empty() && !runs.empty()) {
+    session->results_path_ = newest_results(runs, *session->candidate());
+  }
+  if (!session->results_path_.empty()) {
+    CKPT_TRY(session->results_, read_results(session->results_path_), "results");
   }
   session->make_rows();
   session->use_results();

@@ -48,9 +48,11 @@ struct Side {
 /// An immutable snapshot that the interface and its workers share. const methods are thread-safe.
 class Session {
  public:
-  /// Errors: as open_target and results::from_json, each with what was being opened; usage when
-  /// there is nothing to open.
-  [[nodiscard]] static Result<std::shared_ptr<const Session>> open(const OpenArgs& args);
+  /// Without results those of the newest run of the target below the folder `runs`, if there are
+  /// any. Errors: as open_target and results::from_json, each with what was being opened; usage
+  /// when there is nothing to open.
+  [[nodiscard]] static Result<std::shared_ptr<const Session>> open(const OpenArgs& args,
+                                                                   const std::string& runs = {});
   /// The same session with other results, as a check of headers that was run here.
   [[nodiscard]] std::shared_ptr<const Session> with_results(results::Results results) const;
 
@@ -69,6 +71,9 @@ class Session {
   }
 
   [[nodiscard]] const results::Results* results() const { return results_ ? &*results_ : nullptr; }
+
+  /// The file of the results that were opened, empty when there was none; not safe to show.
+  [[nodiscard]] const std::string& results_path() const { return results_path_; }
 
   [[nodiscard]] const results::Metrics* metrics() const {
     return results_ && results_->metrics ? &*results_->metrics : nullptr;
@@ -111,6 +116,7 @@ class Session {
 
   std::shared_ptr<const Sides> side_;
   std::optional<results::Results> results_;
+  std::string results_path_;
   std::vector<TensorRow> rows_;
   std::vector<std::vector<std::string>> codes_;  ///< one per tensor, empty without findings
   std::vector<std::int32_t> expert_at_;          ///< [layers, experts] into metrics->experts

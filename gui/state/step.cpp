@@ -144,14 +144,30 @@ void step_token(App& app, int by) {
   app.select_token(moved(app.selection().token, by, m->over_text->positions.size()));
 }
 
+namespace {
+
+/// Through the largest magnitudes, the largest first, and round again.
+void step_outlier(App& app, const std::vector<std::pair<float, Cell>>& outliers, int by) {
+  if (outliers.empty()) return;
+  const auto n = static_cast<std::ptrdiff_t>(outliers.size());
+  const auto& cell = app.selection().cell;
+  const auto at =
+      std::ranges::find_if(outliers, [&](const auto& o) { return cell && o.second == *cell; });
+  const std::ptrdiff_t to =
+      at == outliers.end() ? (by > 0 ? 0 : n - 1) : (at - outliers.begin() + by + n) % n;
+  app.select_cell(outliers[static_cast<std::size_t>(to)].second);
+  app.say(fmt::format("no NaN and no infinity: magnitude {} of the {} largest", to + 1, n));
+}
+
+}  // namespace
+
 void step_special(App& app, int by) {
   if (app.session() == nullptr) return;
   const Pane& pane = app.pane(app.shown_source());
   if (pane.census == nullptr) return;
   const auto& specials = pane.census->specials;
   if (specials.empty()) {
-    app.select_cell(pane.census->largest);
-    app.say("no NaN and no infinity: the largest magnitude is selected");
+    step_outlier(app, pane.census->outliers, by);
     return;
   }
   const auto before = [](const Cell& a, const Cell& b) {
@@ -286,6 +302,7 @@ void focus_filter(App& app) {
 
 void close_overlays(App& app) {
   app.overlays = {};
+  app.cell_keys = false;
 }
 
 void accept_overlay(App& app) {

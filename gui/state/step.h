@@ -15,7 +15,8 @@ void step_expert(App& app, int by);
 void show_worst_expert(App& app);
 void step_finding(App& app, int by);
 void step_token(App& app, int by);
-/// To the next cell, in row order, that holds NaN or an infinity; without any, to the largest.
+/// To the next cell, in row order, that holds NaN or an infinity; without any, through the
+/// largest magnitudes.
 void step_special(App& app, int by);
 void step_cell(App& app, int rows, int columns);
 /// Opens or closes the branch of the tree above the selection.

@@ -107,6 +107,22 @@ std::string chord_of(const KeyEvent& e) {
          name;
 }
 
+/// What an arrow does to the cell; null for other keys.
+const Action* action_of_arrow(Key key) {
+  switch (key) {
+    case Key::left:
+      return find_action("cell.left");
+    case Key::right:
+      return find_action("cell.right");
+    case Key::up:
+      return find_action("cell.up");
+    case Key::down:
+      return find_action("cell.down");
+    default:
+      return nullptr;
+  }
+}
+
 }  // namespace
 
 Screen::Screen(App& app, Textures& textures, const ScreenOptions& options) : app_(app) {
@@ -262,7 +278,10 @@ bool Screen::answer(const KeyEvent& event) {
     app_.look.hold_reference = true;
     return true;
   }
-  const Action* action = action_of_key(chord_of(event));
+  const bool on_cells = app_.cell_keys && !panel && !event.ctrl && !event.alt &&
+                        (app_.canvas == Canvas::heat_map || app_.canvas == Canvas::compare);
+  const Action* action = on_cells ? action_of_arrow(event.key) : nullptr;
+  if (action == nullptr) action = action_of_key(chord_of(event));
   if (action == nullptr) return false;
   if (event.key == Key::escape && editing) ImGui::SetWindowFocus(nullptr);
   action->run(app_);

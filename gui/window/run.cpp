@@ -53,6 +53,7 @@ Result<Canvas> parse_view(const std::string& id) {
 AppOptions app_options(const RunArgs& args) {
   AppOptions o;
   o.open = args.open;
+  if (!args.no_state) o.runs = args.runs;
   o.cache_bytes = args.cache_bytes;
   o.threads = args.threads > 0 ? args.threads : std::max(std::thread::hardware_concurrency(), 1U);
   o.wake = wake_window;

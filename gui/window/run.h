@@ -17,6 +17,7 @@ struct RunArgs {
   std::string size;        ///< `WxH`; empty: 1280x800
   std::string script;      ///< file of commands; no window is opened
   std::string theme;       ///< `dark`, `light`; empty: as remembered
+  std::string runs;        ///< folder where `kl` keeps its runs; not looked at with no_state
   bool builtin_font = false;
   bool no_state = false;  ///< neither read nor write the state file
   bool timing = false;    ///< say on standard error when the first frame was shown

@@ -4,6 +4,7 @@
 
 #include "gui/window/run.h"
 #include "validator/base/text.h"
+#include "validator/cli/kl_machine.h"
 
 namespace ckpt::cli {
 namespace {
@@ -34,7 +35,8 @@ CLI::App* add_gui_command(CLI::App& app, GuiOptions& o) {
   c->add_option("--theme", o.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
   c->add_option("--cache", o.cache, "Memory for tiles, such as 512M or 2Gi");
   c->add_option("--font", o.font, "auto or builtin")->check(CLI::IsMember({"auto", "builtin"}));
-  c->add_flag("--no-state", o.no_state, "Neither read nor write the state file");
+  c->add_flag("--no-state", o.no_state,
+              "Neither read nor write the state file, nor look for kept runs");
   c->footer(
       "\nScript commands, one a line: action ID, click LABEL, hover LABEL, expect LABEL, key "
       "CHORD,\n"
@@ -68,6 +70,7 @@ int run_gui_command(const GlobalOptions& global, const GuiOptions& o) {
   args.size = o.size;
   args.script = o.script;
   args.theme = o.theme;
+  args.runs = state_folder();
   args.builtin_font = o.font == "builtin";
   args.no_state = o.no_state;
   args.timing = global.verbose;

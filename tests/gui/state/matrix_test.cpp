@@ -73,6 +73,22 @@ TEST_CASE("census: counts, ends, moments and quantiles of known values") {
   CHECK(sum == 998);
 }
 
+TEST_CASE("census: the largest magnitudes in order, the earlier first among equals") {
+  const Made m(20, 50, [](std::uint64_t r, std::uint64_t c) {
+    if (r == 7 && c == 3) return -9.F;
+    if (r == 2 && c == 49) return 8.F;
+    return r == 5 && c == 5 ? kInf : c < 10 ? 2.F : -1.F;
+  });
+  const auto census = take_census(m, {});
+  REQUIRE(census.has_value());
+  REQUIRE(census->outliers.size() == Census::kOutliers);
+  CHECK(census->outliers[0].second == Cell{7, 3});
+  CHECK(census->outliers[0].first == 9);
+  CHECK(census->outliers[1].second == Cell{2, 49});
+  CHECK(census->outliers[2].second == Cell{0, 0});
+  CHECK(census->outliers[15].second == Cell{1, 3});
+}
+
 TEST_CASE("census: an empty matrix and one of nothing finite have no ends") {
   const Made empty(0, 5, ramp);
   CHECK(take_census(empty, {})->finite() == 0);
@@ -306,7 +322,9 @@ TEST_CASE("census: a sample has its cells from where it says") {
     CHECK(census->sampled);
     CHECK(census->count > 1000);
     CHECK(census->count < m.rows() * m.columns() / 10);
-    CHECK(census->high == value(census->largest.row, census->largest.column));
+    REQUIRE(!census->outliers.empty());
+    const Cell& largest = census->outliers.front().second;
+    CHECK(census->high == value(largest.row, largest.column));
     const Made small(3, 5, value, by_columns);
     CHECK(take_sample(small, {})->count == 15);
     const Made none(0, 5, value, by_columns);

@@ -193,6 +193,27 @@ TEST_CASE("views: a cell and a line of the list tell under the pointer what they
   CHECK(b.app.hovered.find("  16 bits  ") != std::string::npos);
 }
 
+TEST_CASE(
+    "views: arrows move the cell once one was chosen in the map, and the list before and after") {
+  Bench b;
+  b.run(
+      "action list.tree\nselect lm_head.weight\nwait\nkey Ctrl+G\nwait\ntype 3, 17\nkey "
+      "Enter\nwait");
+  REQUIRE(b.app.selection().cell == Cell{3, 17});
+  b.run("key Right\nkey Down\nkey Down\nkey Left\nwait");
+  CHECK(b.app.selection().cell == Cell{5, 17});
+  const std::int32_t tensor = b.app.selection().tensor;
+  b.run("key Esc\nkey Down\nwait");
+  CHECK(b.app.selection().tensor == tensor + 1);
+  b.run("key N\nwait");
+  const auto first = b.app.selection().cell;
+  REQUIRE(first.has_value());
+  b.run("key N\nwait");
+  CHECK_FALSE(b.app.selection().cell == first);
+  b.run("key Shift+N\nwait");
+  CHECK(b.app.selection().cell == first);
+}
+
 TEST_CASE("views: with nothing open the recent ones are there to be clicked") {
   App app({.open = {}, .check = false});
   app.recent = {{testing::golden_model("A-causallm-bf16"), "", ""}};
