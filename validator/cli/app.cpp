@@ -100,7 +100,9 @@ class Program {
       return print(chosen.empty() ? examples() + "\n" + app_.help() : chosen[0]->help());
     } catch (const CLI::ParseError& e) {
       complain(e.what());
-      complain("`ckpt-check --help` shows what there is");
+      const auto chosen = app_.get_subcommands();
+      complain(fmt::format("`ckpt-check {}--help` shows what there is",
+                           chosen.empty() ? "" : chosen[0]->get_name() + " "));
       return 2;
     }
     if (version_) {

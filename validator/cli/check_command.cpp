@@ -124,9 +124,10 @@ Result<void> apply_policy(const policy::Settings& settings, const CheckArgs& arg
   policy::apply_severities(r, settings.severity);
   policy::apply_waivers(r, settings, policy::today());
   if (!args.baseline.empty()) {
-    CKPT_TRY(const File file, open_file(args.baseline), "--baseline");
-    CKPT_TRY(const std::string text, read_text(file, limits::kConfigBytes), "--baseline");
-    CKPT_TRY_VOID(policy::apply_baseline(r, text), "--baseline");
+    const std::string name = "--baseline " + shown(args.baseline, 1000);
+    CKPT_TRY(const File file, open_file(args.baseline), name);
+    CKPT_TRY(const std::string text, read_text(file, limits::kConfigBytes), name);
+    CKPT_TRY_VOID(policy::apply_baseline(r, text), name);
   }
   note_unused_settings(settings, args.targets.empty() ? "" : r.target.input, r);
   pipeline::judge(r, options.fail_on);

@@ -50,7 +50,8 @@ CLI::App* add_fix_command(CLI::App& app, FixArgs& args) {
       ->delimiter(',');
   fix->add_flag("--backup", args.backup, "Keep the old content as NAME.orig");
   fix->add_option("--base", args.base,
-                  "Base model: missing tokenizer and processor files are copied from it");
+                  "Base model: missing tokenizer and processor files are copied from it, with "
+                  "--output unquantized routers too");
   auto* output = fix->add_option("--output", args.output,
                                  "Write a repaired repo here, its tensors renamed and cut as all "
                                  "loaders read them")

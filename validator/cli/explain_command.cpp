@@ -43,9 +43,13 @@ int run_explain_command(const std::vector<std::string>& codes, bool json) {
     if (rule == nullptr) {
       std::vector<std::string> known;
       for (const rules::Rule* r : rules::all_rules()) known.emplace_back(r->code);
-      const std::string_view near = nearest(code, known);
-      complain(fmt::format("unknown rule `{}`{}; `ckpt-check rules` lists all", shown(code, 40),
-                           near.empty() ? "" : fmt::format(", did you mean {}?", near)));
+      std::string upper = code;
+      for (char& c : upper) {
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+      }
+      const std::string_view near = nearest(upper, known);
+      complain(fmt::format("unknown rule `{}`{} `ckpt-check rules` lists all", shown(code, 40),
+                           near.empty() ? ";" : fmt::format(", did you mean {}?", near)));
       return 2;
     }
     if (json) {

@@ -40,7 +40,7 @@ std::string plural(std::size_t n, std::string_view word) {
   return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
 }
 
-std::string plan_text(const pipeline::RepairPlan& plan, bool color) {
+std::string plan_text(const pipeline::RepairPlan& plan, bool color, bool new_repo) {
   std::string out;
   for (const pipeline::FileChange& c : plan.changes) out += safe_diff(c, color) + "\n";
   for (const results::Finding& f : plan.repaired) {
@@ -59,12 +59,19 @@ std::string plan_text(const pipeline::RepairPlan& plan, bool color) {
   }
   for (const std::string& note : plan.after.notes) out += fmt::format("  note    {}\n", note);
   if (plan.changes.empty()) {
-    out += plan.refused.empty() ? "  nothing to repair\n" : "  nothing can be repaired\n";
+    out += plan.refused.empty() ? "  nothing to repair in configs and index\n"
+                                : "  nothing can be repaired\n";
   } else {
     out += fmt::format("\n  {} in {}; afterwards {}, {}\n", plural(plan.repaired.size(), "repair"),
                        plural(plan.changes.size(), "file"),
                        plural(plan.after.count(results::Severity::error), "error"),
                        plural(plan.after.count(results::Severity::warning), "warning"));
+  }
+  if (const auto left = plan.after.count(results::Severity::error); left > 0 && !new_repo) {
+    out += fmt::format(
+        "  {} left, shown by `ckpt-check check`; --output DIR writes a new repo with\n"
+        "  tensors renamed and split as loaders read them, and the index made anew\n",
+        plural(left, "error"));
   }
   return out;
 }
@@ -184,7 +191,7 @@ int run_fix_command(const GlobalOptions& global, const FixArgs& args, Interrupt&
   }
   const bool color = use_color(global.color_mode(), STDOUT_FILENO);
   if (!json) {
-    if (auto out = write_stdout(plan_text(*plan, color)); !out) {
+    if (auto out = write_stdout(plan_text(*plan, color, !args.output.empty())); !out) {
       complain(out.error().message);
       return 2;
     }

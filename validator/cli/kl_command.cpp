@@ -519,7 +519,8 @@ int run_merge_command(const GlobalOptions& global, const MergeArgs& args) {
   for (const std::string& path : args.parts) {
     auto part = pipeline::load_part(path);
     if (!part) {
-      complain(fmt::format("{}: {}", shown(path, 200), part.error().message));
+      complain(fmt::format("{}: {}; merge takes files of `kl --shard I/N --part FILE`",
+                           shown(path, 200), part.error().message));
       return 2;
     }
     parts.push_back(*std::move(part));

@@ -44,8 +44,9 @@ Result<std::string> updated_card(std::string card, const std::vector<results::Re
 /// Shows the change of a model card, then writes it.
 Result<void> update(const std::vector<results::Results>& all, const ReportArgs& args,
                     const reports::Options& options) {
-  CKPT_TRY(const File file, open_file(args.update), "--update");
-  CKPT_TRY(const std::string before, read_text(file, limits::kTextBytes), "--update");
+  const std::string name = "--update " + shown(args.update, 1000);
+  CKPT_TRY(const File file, open_file(args.update), name);
+  CKPT_TRY(const std::string before, read_text(file, limits::kTextBytes), name);
   CKPT_TRY(const std::string after, updated_card(before, all, args, options), "--update");
   CKPT_TRY_VOID(write_stdout(shown_diff(unified_diff(args.update, before, after))), "--update");
   if (args.diff || after == before) return {};
