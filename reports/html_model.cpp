@@ -160,7 +160,8 @@ std::string token(const std::string& text) {
 
 /// What both models hold likely, side by side.
 std::string likeliest(const results::WorstPosition& w) {
-  const std::size_t n = std::max(w.reference_top.size(), w.candidate_top.size());
+  constexpr std::size_t kMost = 5;  // whatever the file holds
+  const std::size_t n = std::min(kMost, std::max(w.reference_top.size(), w.candidate_top.size()));
   if (n == 0) return {};
   std::string rows;
   for (std::size_t i = 0; i < n; ++i) {

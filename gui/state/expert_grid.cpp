@@ -24,6 +24,16 @@ double value_of(const Session& s, int layer, int expert, ExpertValue value) {
   return value == ExpertValue::tokens ? static_cast<double>(e->tokens) : e->saliency;
 }
 
+/// Of all layers and experts, by layer.
+std::vector<double> all_values(const Session& s, ExpertValue value) {
+  std::vector<double> out;
+  out.reserve(static_cast<std::size_t>(s.layers()) * static_cast<std::size_t>(s.experts()));
+  for (int l = 0; l < s.layers(); ++l) {
+    for (int e = 0; e < s.experts(); ++e) out.push_back(value_of(s, l, e, value));
+  }
+  return out;
+}
+
 /// What an axis is ordered by; the value on show unless another was asked for.
 ExpertValue order_value(const App& app, ExpertValue shown) {
   return app.grid_order.value.value_or(shown);
@@ -99,13 +109,20 @@ Grid expert_grid(const App& app, ExpertValue value) {
   g.rows = s->layers();
   g.columns = s->experts();
   const ExpertValue by = order_value(app, value);
+  const std::vector<double> shown = all_values(*s, value);
+  const std::vector<double> other = by == value ? std::vector<double>() : all_values(*s, by);
+  const std::vector<double>& key = by == value ? shown : other;
+  const auto place = [&g](int layer, int expert) {
+    return static_cast<std::size_t>(layer) * static_cast<std::size_t>(g.columns) +
+           static_cast<std::size_t>(expert);
+  };
   g.experts = axis(app.grid_order.experts, g.columns, g.rows,
-                   [&](int expert, int layer) { return value_of(*s, layer, expert, by); });
+                   [&](int expert, int layer) { return key[place(layer, expert)]; });
   g.layers = axis(app.grid_order.layers, g.rows, g.columns,
-                  [&](int layer, int expert) { return value_of(*s, layer, expert, by); });
-  g.values.reserve(static_cast<std::size_t>(g.rows) * static_cast<std::size_t>(g.columns));
+                  [&](int layer, int expert) { return key[place(layer, expert)]; });
+  g.values.reserve(shown.size());
   for (const int l : g.layers) {
-    for (const int e : g.experts) g.values.push_back(value_of(*s, l, e, value));
+    for (const int e : g.experts) g.values.push_back(shown[place(l, e)]);
   }
   return g;
 }
