@@ -14,6 +14,8 @@
 namespace ckpt::gui {
 namespace {
 
+constexpr float kWidthStep = 30;
+
 constexpr auto kActions = std::to_array<Action>({
     {"app.palette", "Command palette", "Ctrl+P Ctrl+Shift+P", open_palette},
     {"app.open", "Open another checkpoint", "Ctrl+O", open_opener},
@@ -25,6 +27,11 @@ constexpr auto kActions = std::to_array<Action>({
     {"app.larger", "Larger text", "Ctrl++", [](App& a) { a.scale = std::min(a.scale * 1.1F, 4.F); }},
     {"app.smaller", "Smaller text", "Ctrl+-",
      [](App& a) { a.scale = std::max(a.scale / 1.1F, 0.5F); }},
+    {"app.list_wider", "Wider list", "", [](App& a) { a.list_width += kWidthStep; }},
+    {"app.list_narrower", "Narrower list", "", [](App& a) { a.list_width -= kWidthStep; }},
+    {"app.inspector_wider", "Wider inspector", "", [](App& a) { a.inspector_width += kWidthStep; }},
+    {"app.inspector_narrower", "Narrower inspector", "",
+     [](App& a) { a.inspector_width -= kWidthStep; }},
     {"app.cancel", "Stop all work", "", [](App& a) { a.cancel(); }},
     {"app.dismiss", "Close what is open on top", "Esc", close_overlays},
     {"app.quit", "Quit", "Ctrl+Q", [](App& a) { a.quit = true; }},
@@ -93,6 +100,9 @@ constexpr auto kActions = std::to_array<Action>({
     {"view.scale", "Linear, log or symlog", "L",
      [](App& a) { a.look.scale = static_cast<Scale>((static_cast<int>(a.look.scale) + 1) % 3); }},
     {"view.autorange", "Range from the values", "A", [](App& a) { a.look.high = 0; }},
+    {"view.range_wider", "Wider range of the colours", "X", [](App& a) { scale_range(a, 1.25F); }},
+    {"view.range_narrower", "Narrower range of the colours", "Z",
+     [](App& a) { scale_range(a, 0.8F); }},
     {"view.lock", "Keep the range while stepping", "Shift+A", lock_range},
     {"view.colormap", "Next colour map", "M",
      [](App& a) { a.look.map = static_cast<ColorMap>((static_cast<int>(a.look.map) + 1) % 4); }},
@@ -128,6 +138,17 @@ std::string quoted(const std::string& text) {
       out += c;
   }
   return out + "'";
+}
+
+/// The layer with its local and propagated error and the overlap of its routers, where known.
+std::string layer_text(const App& app, int layer) {
+  std::string out = fmt::format("layer {}", layer);
+  const results::Metrics* m = app.session()->metrics();
+  if (m == nullptr) return out;
+  const auto at = std::ranges::find(m->layers, layer, &results::LayerMetrics::layer);
+  if (at == m->layers.end()) return out;
+  return out +
+         fmt::format("\t{}\t{}\t{}", at->local_error, at->propagated_error, at->router_overlap);
 }
 
 /// A row for the position and one for each of the likeliest tokens.
@@ -247,7 +268,7 @@ std::string selection_text(App& app) {
       out += fmt::format("\t{}\t{}\t{}", e->error.value_or(0), e->tokens, e->saliency);
     }
   } else if (s.layer >= 0) {
-    out = fmt::format("layer {}", s.layer);
+    out = layer_text(app, s.layer);
   } else if (s.finding >= 0) {
     const auto& f = app.session()->results()->findings[static_cast<std::size_t>(s.finding)];
     out = fmt::format("{}\t{}\t{}", f.code, f.name, shown_again(f.message));

@@ -178,6 +178,8 @@ class App {
   GridOrder grid_order;
   bool dark = true;
   float scale = 1;
+  float list_width = 330;  ///< before scaling, as the next; the window clamps both
+  float inspector_width = 290;
   bool quit = false;
   bool cell_keys = false;  ///< arrows move the cell on show, not the list, as it was chosen last
   bool focus_filter = false;

@@ -238,6 +238,12 @@ void lock_range(App& app) {
   }
 }
 
+void scale_range(App& app, float factor) {
+  if (app.session() == nullptr) return;
+  const float high = app.coloring(app.pane(app.shown_source())).high * factor;
+  if (std::isfinite(high) && high > 0) app.look.high = high;
+}
+
 void zoom_view(App& app, double factor) {
   app.look.fitted = false;
   app.look.view =

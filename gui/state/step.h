@@ -27,6 +27,8 @@ void show_selection(App& app);
 void toggle_difference(App& app);
 void next_source(App& app);
 void lock_range(App& app);
+/// Makes the range of the colours `factor` times as wide.
+void scale_range(App& app, float factor);
 void zoom_view(App& app, double factor);
 void show_actual(App& app);
 

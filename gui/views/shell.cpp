@@ -108,10 +108,10 @@ void draw_shell(Ui& ui, PixelSize size) {
   const float below = ImGui::GetTextLineHeightWithSpacing() + 6;
   const float scale = app.scale;
   const float most = static_cast<float>(size.width) * 0.27F;
-  ui.list_width = std::clamp(ui.list_width, 80.F, std::max(most / scale, 81.F));
-  ui.inspector_width = std::clamp(ui.inspector_width, 80.F, std::max(most / scale, 81.F));
-  const float left = std::min(ui.list_width * scale, most);
-  const float right = std::min(ui.inspector_width * scale, most);
+  app.list_width = std::clamp(app.list_width, 80.F, std::max(most / scale, 81.F));
+  app.inspector_width = std::clamp(app.inspector_width, 80.F, std::max(most / scale, 81.F));
+  const float left = std::min(app.list_width * scale, most);
+  const float right = std::min(app.inspector_width * scale, most);
   const float middle = std::max(static_cast<float>(size.width) - left - right - 30, 50.F);
   ImGui::BeginChild("list", {left, -below});
   draw_tabs(ui, "list", kListTabs, static_cast<std::size_t>(app.tab),
@@ -120,7 +120,7 @@ void draw_shell(Ui& ui, PixelSize size) {
   ImGui::EndChild();
   ImGui::SameLine(0, 0);
   ImGui::BeginChild("left strip", {6, -below});
-  draw_splitter(ui, "splitter/left", ui.list_width, 1 / scale);
+  draw_splitter(ui, "splitter/left", app.list_width, 1 / scale);
   ImGui::EndChild();
   ImGui::SameLine(0, 0);
   ImGui::BeginChild("canvas", {middle, -below});
@@ -131,7 +131,7 @@ void draw_shell(Ui& ui, PixelSize size) {
   ImGui::EndChild();
   ImGui::SameLine(0, 0);
   ImGui::BeginChild("right strip", {6, -below});
-  draw_splitter(ui, "splitter/right", ui.inspector_width, -1 / scale);
+  draw_splitter(ui, "splitter/right", app.inspector_width, -1 / scale);
   ImGui::EndChild();
   ImGui::SameLine(0, 0);
   ImGui::BeginChild("inspector", {0, -below});

@@ -60,8 +60,6 @@ struct Ui {
   Registry& registry;
   Textures& textures;
   std::array<CachedPicture, kSlots> pictures{};
-  float list_width = 330;
-  float inspector_width = 290;
   std::string filter;          ///< as it is being typed
   std::string filter_error;    ///< safe to show
   std::vector<float> numbers;  ///< values of the cells in view, when they show numbers

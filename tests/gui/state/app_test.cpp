@@ -164,6 +164,26 @@ TEST_CASE("heat map: complete after work has ended, back from history without re
   CHECK(app.tiles().bytes() <= app.tiles().limit());
 }
 
+TEST_CASE("range and widths answer to the keyboard too; a layer is copied with its numbers") {
+  const OpenPair pair;
+  App& app = *pair.app;
+  REQUIRE(app.select_named("lm_head.weight"));
+  (void)app.pane(Source::decoded);
+  OpenPair::settle(app);
+  const float before = app.coloring(app.pane(Source::decoded)).high;
+  (void)act(app, "view.range_narrower");
+  CHECK(app.coloring(app.pane(Source::decoded)).high == doctest::Approx(double{before} * 0.8));
+  (void)act(app, "view.range_wider");
+  CHECK(app.coloring(app.pane(Source::decoded)).high == doctest::Approx(double{before}));
+  (void)act(app, "view.autorange");
+  CHECK(app.look.high == 0);
+  const float width = app.list_width;
+  (void)act(app, "app.list_wider");
+  CHECK(app.list_width > width);
+  app.select_layer(3);
+  CHECK(selection_text(app) == "layer 3\t0.13\t0.07\t0.99");
+}
+
 TEST_CASE("cancel: queued work is forgotten and the interface goes on") {
   const OpenPair pair;
   App& app = *pair.app;
