@@ -167,7 +167,9 @@ void add_expert(const App& app, Inspected& out) {
   if (const auto* e = s.expert(now.layer, now.expert)) {
     out.facts.push_back({"local error", e->error ? fmt::format("{:.3f} %", 100 * *e->error)
                                                  : "no token was routed"});
-    out.facts.push_back({"tokens routed", with_commas(e->tokens)});
+    std::string tokens = with_commas(e->tokens);
+    if (e->tokens_candidate) tokens += ", candidate " + with_commas(*e->tokens_candidate);
+    out.facts.push_back({"tokens routed", tokens});
     out.facts.push_back({"REAP saliency", fmt::format("{:.4g}", e->saliency)});
     out.facts.push_back({"share of layer error", fmt::format("{:.1f} %", 100 * e->error_share)});
     if (e->super_expert) out.facts.push_back({"super expert", "yes"});
@@ -183,6 +185,15 @@ void add_expert(const App& app, Inspected& out) {
   out.links.push_back({"group scales", Tone::plain, "action view.source.scale"});
 }
 
+/// Without experts, or the reference's weights, nothing was routed that could be compared.
+void add_routing(const results::LayerMetrics& l, Inspected& out) {
+  out.facts.push_back({"router overlap", fmt::format("{:.4f}", l.router_overlap)});
+  out.facts.push_back({"same experts", fmt::format("{:.1f} %", 100 * l.router_set_agreement)});
+  if (l.router_gate_tv) {
+    out.facts.push_back({"gates apart", fmt::format("{:.3g}", *l.router_gate_tv)});
+  }
+}
+
 void add_layer(const Session& s, int layer, Inspected& out) {
   if (out.title.empty()) out.title = fmt::format("layer {}", layer);
   const results::Metrics* m = s.metrics();
@@ -194,7 +205,7 @@ void add_layer(const Session& s, int layer, Inspected& out) {
       out.facts.push_back({"local error", fmt::format("{:.4g}", l.local_error)});
       out.facts.push_back({"propagated error", fmt::format("{:.4g}", l.propagated_error)});
       out.facts.push_back({"origin", origin_of_error(l, before)});
-      out.facts.push_back({"router overlap", fmt::format("{:.3f}", l.router_overlap)});
+      if (!m->experts.empty()) add_routing(l, out);
     }
     before = &l;
   }

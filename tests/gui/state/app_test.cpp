@@ -101,6 +101,15 @@ TEST_CASE(
   REQUIRE(origin != layer.facts.end());
   // Own 0.03, inherited 0.06: 9 of 45 parts of the squares.
   CHECK(origin->value == "20 % its own, 80 % from the layers before");
+  const auto fact = [&](const std::string& name) {
+    const auto facts = inspect_selection(app).facts;
+    const auto at = std::ranges::find(facts, name, &Fact::name);
+    return at == facts.end() ? "" : at->value;
+  };
+  CHECK(fact("router overlap") == "0.9900");
+  CHECK(fact("gates apart") == "0.02");
+  app.select_expert(4, 2);
+  CHECK(fact("tokens routed") == "20, candidate 24");
 }
 
 TEST_CASE("text from results and names is never shown with its control characters") {
