@@ -4,7 +4,7 @@
 build_packages=(
   g++ cmake ninja-build pkg-config
   libsimdjson-dev nlohmann-json3-dev libcli11-dev libfmt-dev libexpected-dev libre2-dev
-  libpcre2-dev libutf8proc-dev libssl-dev libtomlplusplus-dev doctest-dev
+  libpcre2-dev libutf8proc-dev libssl-dev libcurl4-openssl-dev libtomlplusplus-dev doctest-dev
 )
 # Pictures for `kl --prompts`; without them the rest is built and `kl` says what was missing.
 image_packages=(libpng-dev libjpeg62-turbo-dev)

@@ -2,7 +2,8 @@
 """A job that a hub webhook starts: checks the pushed commit and answers on the pull request.
 
 The job has WEBHOOK_PAYLOAD (JSON, scope repo.content), a token in HF_TOKEN and ckpt-check on its
-path. The weights of a commit are never executed; they are downloaded, checked and left.
+path. Configs and headers of the commit are read, its weights stay on the hub; with
+CKPT_CHECK_DEEP=1 they are downloaded and every byte of them is read. Nothing is executed.
 """
 
 import json
@@ -30,11 +31,12 @@ def pushed(payload):
     return str(repo["name"]), commit, number
 
 
-def check(folder):
-    """Exit code and Markdown of a check of `folder`."""
+def check(target, *options):
+    """Exit code and Markdown of a check."""
     report = os.path.join(tempfile.mkdtemp(), "report.md")
     done = subprocess.run(
-        ["ckpt-check", "check", "--config", "none", "--report", f"markdown={report}", "--", folder],
+        ["ckpt-check", "check", "--config", "none", "--report", f"markdown={report}", *options,
+         "--", target],
         check=False,
     )
     with open(report, encoding="utf-8") as file:
@@ -49,8 +51,10 @@ def main():
     import huggingface_hub
 
     repo, commit, number = found
-    folder = huggingface_hub.snapshot_download(repo, revision=commit)
-    code, markdown = check(folder)
+    if os.environ.get("CKPT_CHECK_DEEP") == "1":
+        code, markdown = check(huggingface_hub.snapshot_download(repo, revision=commit), "--deep")
+    else:
+        code, markdown = check(f"hf://{repo}@{commit}")
     print(markdown)
     if number is not None:
         huggingface_hub.HfApi().comment_discussion(repo, number, comment=markdown)

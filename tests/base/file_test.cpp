@@ -253,6 +253,24 @@ TEST_CASE("file: writing that fails keeps what was there and leaves nothing besi
   CHECK(fs::exists(s.at("folder/x")));
 }
 
+TEST_CASE("file: of a file that is here in part, what is missing is an error and says so") {
+  const auto file = partial_file("a.safetensors", "begin", 100);
+  REQUIRE(file);
+  CHECK(file->size() == 100);
+  std::array<std::byte, 6> bytes{};
+  CHECK(file->read(0, std::span(bytes).first(5)));
+  CHECK(file->read(5, {}));
+  for (const std::uint64_t offset : {0U, 4U, 90U}) {
+    const auto read = file->read(offset, bytes);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().kind == ErrorKind::io);
+    CHECK(read.error().message.find("without the weights") != std::string::npos);
+  }
+  const auto whole = memory_file("a", "all");
+  REQUIRE(whole);
+  CHECK(text_of(*whole) == "all");
+}
+
 TEST_CASE("file: error numbers become words") {
   CHECK(errno_text(ENOENT) == "no such file");
   CHECK(errno_text(EACCES) == "permission denied");

@@ -3,7 +3,7 @@
 find_package(Python3 COMPONENTS Interpreter)
 if(Python3_FOUND)
   set(readers ${PROJECT_SOURCE_DIR}/build/readers)
-  foreach(suite IN ITEMS ci formats page picture)
+  foreach(suite IN ITEMS ci formats page picture remote)
     add_test(NAME readers_${suite}
       COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/readers/${suite}_test.py
         --program $<TARGET_FILE:ckpt-check> --environment ${readers}

@@ -110,16 +110,21 @@ std::string errno_text(int error) {
 }
 
 File::File(int descriptor, std::uint64_t size, std::string label)
-    : descriptor_(descriptor), size_(size), label_(std::move(label)) {}
+    : File(descriptor, size, size, std::move(label)) {}
+
+File::File(int descriptor, std::uint64_t size, std::uint64_t held, std::string label)
+    : descriptor_(descriptor), size_(size), held_(held), label_(std::move(label)) {}
 
 File::File(File&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       size_(other.size_),
+      held_(other.held_),
       label_(std::move(other.label_)) {}
 
 File& File::operator=(File&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   std::swap(size_, other.size_);
+  std::swap(held_, other.held_);
   std::swap(label_, other.label_);
   return *this;
 }
@@ -129,6 +134,13 @@ File::~File() {
 }
 
 Result<void> File::read(std::uint64_t offset, std::span<std::byte> out) const {
+  if (held_ < size_ && offset + out.size() > held_) {
+    return fail(
+        ErrorKind::io,
+        fmt::format("{}: {} of {} were read from the hub, without the weights; download the "
+                    "repo (`hf download`) for this",
+                    label_, bytes_text(held_), bytes_text(size_)));
+  }
   std::size_t done = 0;
   while (done < out.size()) {
     const ssize_t n = ::pread(descriptor_, out.data() + done, out.size() - done,
@@ -167,9 +179,13 @@ Result<File> open_file_at(int directory_fd, const std::string& name, bool beneat
 }
 
 Result<File> memory_file(const std::string& name, std::string_view content) {
+  return partial_file(name, content, content.size());
+}
+
+Result<File> partial_file(const std::string& name, std::string_view content, std::uint64_t size) {
   const int descriptor = ::memfd_create("ckpt-check", MFD_CLOEXEC);
   if (descriptor < 0) return fail(ErrorKind::io, fmt::format("{}: {}", name, errno_text(errno)));
-  File file(descriptor, content.size(), shown(name));
+  File file(descriptor, size, content.size(), shown(name));
   for (std::size_t done = 0; done < content.size();) {
     const ssize_t n = ::write(descriptor, content.data() + done, content.size() - done);
     if (n < 0 && errno == EINTR) continue;

@@ -17,6 +17,8 @@ class File {
  public:
   File() = default;
   File(int descriptor, std::uint64_t size, std::string label);
+  /// A file of `size` bytes of which the descriptor has the first `held` only.
+  File(int descriptor, std::uint64_t size, std::uint64_t held, std::string label);
   File(File&& other) noexcept;
   File& operator=(File&& other) noexcept;
   File(const File&) = delete;
@@ -31,7 +33,8 @@ class File {
   /// Name for messages, already safe to show.
   [[nodiscard]] const std::string& label() const { return label_; }
 
-  /// Fills `out` from `offset`. Errors: io (the file ends earlier, or the system refuses).
+  /// Fills `out` from `offset`. Errors: io (the file ends earlier, its bytes there were left on the
+  /// hub, or the system refuses).
   [[nodiscard]] Result<void> read(std::uint64_t offset, std::span<std::byte> out) const;
   /// Asks the kernel to read ahead; a hint only.
   void will_need(std::uint64_t offset, std::uint64_t length) const;
@@ -39,6 +42,7 @@ class File {
  private:
   int descriptor_ = -1;
   std::uint64_t size_ = 0;
+  std::uint64_t held_ = 0;
   std::string label_;
 };
 
@@ -75,6 +79,10 @@ class TextBuffer {
 
 /// A file that exists in memory only, with `content`. Errors: io.
 [[nodiscard]] Result<File> memory_file(const std::string& name, std::string_view content);
+
+/// A file of `size` bytes whose beginning is `content`; the rest cannot be read. Errors: io.
+[[nodiscard]] Result<File> partial_file(const std::string& name, std::string_view content,
+                                        std::uint64_t size);
 
 /// Whole content as text. Errors: limit when it is longer than `max_bytes`; io.
 [[nodiscard]] Result<std::string> read_text(const File& file, std::uint64_t max_bytes);

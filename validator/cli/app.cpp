@@ -79,7 +79,7 @@ class Program {
     prune_ = add_prune_command(app_, prune_args_);
     report_ = add_report_command(app_, report_args_);
     gui_ = add_gui_command(app_, gui_args_);
-    doctor_ = add_doctor_command(app_);
+    doctor_ = add_doctor_command(app_, clean_cache_);
     explain();
     generated();
   }
@@ -141,6 +141,7 @@ class Program {
   CLI::App* report_ = nullptr;
   CLI::App* gui_ = nullptr;
   CLI::App* doctor_ = nullptr;
+  bool clean_cache_ = false;
   CLI::App* explain_ = nullptr;
   CLI::App* rules_ = nullptr;
   CLI::App* schema_ = nullptr;
@@ -187,6 +188,12 @@ class Program {
     app_.add_option("--config", global_.config,
                     "ckpt-check.toml to use, or none; else looked for from here up")
         ->envname("CKPT_CHECK_CONFIG");
+    auto* offline = app_.add_flag("--offline", global_.offline, "Never use the network");
+    app_.add_flag("--remote", global_.remote,
+                  "Ask the hub for an org/name that is not in the cache; hf://org/name always does")
+        ->excludes(offline);
+    app_.add_option("--token-file", global_.token_file,
+                    "File with the hub token; else HF_TOKEN, then what `hf auth login` keeps");
     app_.add_flag("--reproducible", global_.reproducible,
                   "Leave times, host and paths out of reports");
     app_.add_flag("--version", version_, "Show the version and how the program was built");
@@ -197,7 +204,8 @@ class Program {
         app_.add_subcommand("check", "Is the checkpoint sound, and will loaders load it as meant?");
     check_
         ->add_option("TARGET", check_args_.targets,
-                     "Folder, .safetensors or .index.json file, or org/name in the hub cache")
+                     "Folder, .safetensors or .index.json file, org/name in the hub cache, or "
+                     "hf://org/name")
         ->required();
     auto* deep = check_->add_flag("--deep", check_args_.deep,
                                   "Read the values too (checkpoints up to 256 MiB: always)");
@@ -228,7 +236,8 @@ class Program {
         "\nExamples:\n"
         "  ckpt-check check ./MyModel-W4A16\n"
         "  ckpt-check check ./A ./B --format concise --fail-on warning\n"
-        "  ckpt-check check org/name --deep --report json=results.json\n" +
+        "  ckpt-check check org/name --deep --report json=results.json\n"
+        "  ckpt-check check hf://org/name@main     reads configs and headers, no weights\n" +
         std::string(kExitCodes));
   }
 
@@ -238,7 +247,8 @@ class Program {
         "What is in here, and what will a loader build from it? Config and headers only");
     inspect_
         ->add_option("TARGET", inspect_args_.target,
-                     "Folder, .safetensors or .index.json file, or org/name in the hub cache")
+                     "Folder, .safetensors or .index.json file, org/name in the hub cache, or "
+                     "hf://org/name")
         ->required();
     inspect_->add_option("PATTERN", inspect_args_.pattern,
                          "Part of tensor names, * for anything: a table; one module's name: its "
@@ -316,7 +326,7 @@ class Program {
       return print(schema_name_ == "config" ? settings_schema()
                                             : std::string(reports::results_schema()));
     }
-    if (doctor_->parsed()) return run_doctor_command(global_);
+    if (doctor_->parsed()) return run_doctor_command(global_, clean_cache_);
     if (inspect_->parsed()) return run_inspect_command(global_, inspect_args_);
     if (report_->parsed()) return run_report_command(global_, report_args_);
     if (gui_->parsed()) return run_gui_command(global_, gui_args_);

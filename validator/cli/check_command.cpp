@@ -152,7 +152,7 @@ int run_check_command(const GlobalOptions& global, const CheckArgs& args, Interr
   std::unique_ptr<pipeline::OpenedRepo> base;
   if (const std::string from = args.base.empty() ? settings->base.value_or("") : args.base;
       !from.empty()) {
-    auto opened = pipeline::open_target(from);
+    auto opened = pipeline::open_target(from, global.hub(interrupt.token()));
     if (!opened) {
       complain("--base: " + opened.error().message);
       return 2;
@@ -167,7 +167,7 @@ int run_check_command(const GlobalOptions& global, const CheckArgs& args, Interr
     const auto progress = make_progress(global.progress_mode());
     for (const std::string& target : args.targets) {
       const auto begin = std::chrono::steady_clock::now();
-      auto opened = pipeline::open_target(target);
+      auto opened = pipeline::open_target(target, global.hub(interrupt.token()));
       if (!opened) {
         all.push_back(unreadable(target, opened.error()));
         continue;

@@ -28,8 +28,9 @@ void add_target_options(CLI::App& check, CheckArgs& args) {
   check.add_flag("--preview", args.preview, "Run rules in preview, too (see `rules`)");
 }
 
-CLI::App* add_doctor_command(CLI::App& app) {
+CLI::App* add_doctor_command(CLI::App& app, bool& clean_cache) {
   CLI::App* c = app.add_subcommand("doctor", "Environment, effective configuration, self-test");
+  c->add_flag("--clean-cache", clean_cache, "Delete what was kept of repos on the hub");
   c->footer(
       "\nShows the CPU level and the CUDA devices that would be used, and why not where there are\n"
       "none; the folders that are read and written; every key of the configuration with its value\n"
@@ -37,6 +38,7 @@ CLI::App* add_doctor_command(CLI::App& app) {
       "\nExamples:\n"
       "  ckpt-check doctor\n"
       "  ckpt-check doctor --json\n"
+      "  ckpt-check doctor --clean-cache\n"
       "\nExit codes: 0 it works; 2 the configuration cannot be read; 3 the self-test fails.\n");
   return c;
 }
@@ -74,7 +76,8 @@ CLI::App* add_fix_command(CLI::App& app, FixArgs& args) {
 
 CLI::App* add_estimate_command(CLI::App& app, EstimateOptions& o) {
   CLI::App* c = app.add_subcommand("estimate", "Will it fit: disk, weights, KV cache, states");
-  c->add_option("TARGET", o.target, "Folder, .safetensors file or org/name in the hub cache")
+  c->add_option("TARGET", o.target,
+                "Folder, .safetensors file, org/name in the hub cache, or hf://org/name")
       ->required();
   c->add_option("--context", o.contexts, "Tokens per sequence, a list")->delimiter(',');
   c->add_option("--sequences", o.sequences, "Sequences at the same time, a list")->delimiter(',');

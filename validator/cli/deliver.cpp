@@ -6,10 +6,12 @@
 #include <ctime>
 #include <fstream>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "reports/formats.h"
 #include "validator/base/file.h"
 #include "validator/base/text.h"
+#include "validator/base/write_all.h"
 #include "validator/cli/options.h"
 #include "validator/results/reproducible.h"
 #include "validator/rules/rule.h"
@@ -82,6 +84,25 @@ ProgressMode GlobalOptions::progress_mode() const {
   if (progress == "plain") return ProgressMode::plain;
   if (progress == "json") return ProgressMode::json;
   return progress == "none" || quiet > 0 ? ProgressMode::none : ProgressMode::automatic;
+}
+
+repo::HubOptions GlobalOptions::hub(std::stop_token stop) const {
+  const ProgressMode mode = progress_mode();
+  const auto say = [mode](std::string_view line) {
+    if (mode == ProgressMode::none) return;
+    const std::string text = mode == ProgressMode::json
+                                 ? nlohmann::json{{"stage", "hub"}, {"message", line}}.dump(
+                                       -1, ' ', false, nlohmann::json::error_handler_t::replace) +
+                                       "\n"
+                                 : fmt::format("  {}\n", line);
+    static_cast<void>(write_all(2, text));
+  };
+  return {.network = true,
+          .offline = offline,
+          .remote = remote,
+          .token_file = token_file,
+          .stop = std::move(stop),
+          .say = say};
 }
 
 int deliver_text(const std::string& content, const GlobalOptions& global) {

@@ -60,8 +60,8 @@ std::string json_of(const pipeline::DiffReport& r) {
 }  // namespace
 
 int run_diff_command(const GlobalOptions& global, const DiffOptions& o, Interrupt& interrupt) {
-  const auto a = pipeline::open_target(o.a);
-  const auto b = pipeline::open_target(o.b);
+  const auto a = pipeline::open_target(o.a, global.hub(interrupt.token()));
+  const auto b = pipeline::open_target(o.b, global.hub(interrupt.token()));
   for (const auto* opened : {&a, &b}) {
     if (*opened) continue;
     complain(opened->error().message);

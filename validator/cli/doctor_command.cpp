@@ -4,17 +4,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "kernels/devices.h"
 #include "kernels/ops.h"
+#include "validator/base/environment.h"
 #include "validator/base/file.h"
 #include "validator/base/text.h"
 #include "validator/cli/build_info.h"
 #include "validator/cli/options.h"
 #include "validator/policy/keys.h"
+#include "validator/repo/hub.h"
 #include "validator/repo/hub_cache.h"
 #include "validator/rules/rule.h"
 
@@ -22,11 +23,6 @@ namespace ckpt::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string env(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string{} : std::string(value);
-}
 
 /// The CPU backend's levels that this machine has, the chosen one first.
 Json cpu_levels() {
@@ -75,6 +71,7 @@ Json folders() {
     out.push_back({{"what", what}, {"path", shown(path, 1000)}, {"exists", there}});
   };
   add("hub cache", repo::hub_cache());
+  add("headers of hf://", repo::header_cache());
   add("results of kl", folder("XDG_STATE_HOME", "/.local/state", "/ckpt-check/runs"));
   return out;
 }
@@ -188,7 +185,15 @@ std::string text_of(const Json& j) {
 
 }  // namespace
 
-int run_doctor_command(const GlobalOptions& global) {
+int run_doctor_command(const GlobalOptions& global, bool clean_cache) {
+  if (clean_cache && !repo::header_cache().empty()) {
+    std::error_code error;
+    std::filesystem::remove_all(repo::header_cache(), error);
+    if (error) {
+      complain(fmt::format("{}: {}", shown(repo::header_cache(), 1000), error.message()));
+      return 2;
+    }
+  }
   const auto settings = load_settings(global);
   if (!settings) {
     complain(settings.error().message);

@@ -90,7 +90,7 @@ int run_estimate_command(const GlobalOptions& global, const EstimateOptions& o) 
       return 2;
     }
   }
-  const auto opened = pipeline::open_target(o.target);
+  const auto opened = pipeline::open_target(o.target, global.hub());
   if (!opened) {
     complain(opened.error().message);
     return 2;

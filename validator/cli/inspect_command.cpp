@@ -75,7 +75,7 @@ int show_module(const pipeline::OpenedRepo& o, std::uint32_t module, const Globa
                 const InspectArgs& args) {
   std::unique_ptr<pipeline::OpenedRepo> reference;
   if (!args.reference.empty()) {
-    auto opened = pipeline::open_target(args.reference);
+    auto opened = pipeline::open_target(args.reference, global.hub());
     if (!opened || !(*opened)->blueprint) {
       complain("the reference cannot be opened: " +
                (opened ? (*opened)->blueprint_error.message : opened.error().message));
@@ -128,7 +128,7 @@ int show_pattern(const pipeline::OpenedRepo& o, const GlobalOptions& global,
 }  // namespace
 
 int run_inspect_command(const GlobalOptions& global, const InspectArgs& args) {
-  const auto opened = pipeline::open_target(args.target);
+  const auto opened = pipeline::open_target(args.target, global.hub());
   if (!opened) {
     complain(opened.error().message);
     return 2;

@@ -10,6 +10,7 @@
 #include "validator/cli/terminal.h"
 #include "validator/pipeline/check.h"
 #include "validator/policy/apply.h"
+#include "validator/repo/hub.h"
 #include "validator/results/results.h"
 
 namespace ckpt::reports {
@@ -35,9 +36,14 @@ struct GlobalOptions {
   unsigned threads = 0;
   bool reproducible = false;
   std::string config;  ///< file, `none`, or empty: looked for from the working directory up
+  bool offline = false;
+  bool remote = false;
+  std::string token_file;
 
   [[nodiscard]] ColorMode color_mode() const;
   [[nodiscard]] ProgressMode progress_mode() const;
+  /// How repos on the hub are read; says on standard error what it asks for.
+  [[nodiscard]] repo::HubOptions hub(std::stop_token stop = {}) const;
 };
 
 struct CheckArgs {
@@ -198,9 +204,9 @@ void add_target_options(CLI::App& check, CheckArgs& args);
 /// JSON Schema (2020-12) of ckpt-check.toml, two-space indentation.
 [[nodiscard]] std::string settings_schema();
 
-[[nodiscard]] CLI::App* add_doctor_command(CLI::App& app);
+[[nodiscard]] CLI::App* add_doctor_command(CLI::App& app, bool& clean_cache);
 /// Prints environment, effective configuration and a self-test; 3 when the self-test fails.
-[[nodiscard]] int run_doctor_command(const GlobalOptions& global);
+[[nodiscard]] int run_doctor_command(const GlobalOptions& global, bool clean_cache);
 
 [[nodiscard]] int run_check_command(const GlobalOptions& global, const CheckArgs& args,
                                     Interrupt& interrupt);

@@ -288,7 +288,8 @@ Results run_check(const OpenedRepo& o, const CheckOptions& options, ThreadPool& 
   rules::RuleInput in = rule_input(o, options, intent, card);
   check_recipe(o, in, r);
   rules::ValueFacts values;
-  if (options.values.value_or(r.checkpoint.bytes <= kSmallCheckpointBytes)) {
+  const bool small = r.checkpoint.bytes <= kSmallCheckpointBytes && !o.repo.headers_only();
+  if (options.values.value_or(small)) {
     auto scanned = scan_values(o, pool, progress, stop);
     if (scanned) {
       values = *std::move(scanned);

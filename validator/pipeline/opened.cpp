@@ -6,6 +6,7 @@
 #include <set>
 
 #include "validator/base/text.h"
+#include "validator/repo/hub.h"
 
 namespace ckpt::pipeline {
 namespace {
@@ -126,8 +127,14 @@ OpenedRepo::OpenedRepo(repo::Repo opened)
 }
 
 Result<std::unique_ptr<OpenedRepo>> open_target(const std::string& target) {
-  CKPT_TRY(repo::Repo repo, repo::Repo::open(target), "target");
-  return std::make_unique<OpenedRepo>(std::move(repo));
+  return open_target(target, {});
+}
+
+Result<std::unique_ptr<OpenedRepo>> open_target(const std::string& target,
+                                                const repo::HubOptions& hub) {
+  auto repo = repo::Repo::open(target, hub);
+  if (!repo) return tl::make_unexpected(std::move(repo).error());
+  return std::make_unique<OpenedRepo>(*std::move(repo));
 }
 
 results::CheckpointFacts facts_of(const OpenedRepo& o) {

@@ -31,6 +31,8 @@ struct OpenedRepo {
 
 /// Opens a target as the user typed it. Errors: as Repo::open.
 [[nodiscard]] Result<std::unique_ptr<OpenedRepo>> open_target(const std::string& target);
+[[nodiscard]] Result<std::unique_ptr<OpenedRepo>> open_target(const std::string& target,
+                                                              const repo::HubOptions& hub);
 
 /// The identity block of the results.
 [[nodiscard]] results::CheckpointFacts facts_of(const OpenedRepo& opened);

@@ -6,22 +6,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
+#include "validator/base/environment.h"
 #include "validator/base/limits.h"
 #include "validator/base/text.h"
+#include "validator/repo/hub.h"
 #include "validator/repo/hub_cache.h"
 
 namespace ckpt::repo {
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string env(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string{} : std::string(value);
-}
 
 std::string expand_home(std::string path) {
   if (path.starts_with("~/")) path = env("HOME") + path.substr(1);
@@ -146,24 +142,55 @@ std::shared_ptr<const int> open_directory(const std::string& path) {
 
 }  // namespace
 
+std::string hub_home() {
+  if (const std::string v = env("HF_HOME"); !v.empty()) return expand_home(v);
+  if (const std::string v = env("XDG_CACHE_HOME"); !v.empty()) {
+    return expand_home(v) + "/huggingface";
+  }
+  return expand_home("~/.cache/huggingface");
+}
+
 std::string hub_cache() {
   for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
     if (const std::string v = env(name); !v.empty()) return expand_home(v);
   }
-  if (const std::string v = env("HF_HOME"); !v.empty()) return expand_home(v) + "/hub";
-  if (const std::string v = env("XDG_CACHE_HOME"); !v.empty()) {
-    return expand_home(v) + "/huggingface/hub";
+  return hub_home() + "/hub";
+}
+
+Result<Repo> Repo::from_hub(const std::string& target, const HubAddress& address,
+                            const HubOptions& options) {
+  CKPT_TRY(HubSnapshot snapshot, read_hub(address, options), shown(target));
+  Repo repo;
+  repo.input_ = target;
+  repo.kind_ = kHub;
+  repo.repo_id_ = snapshot.id;
+  repo.revision_ = snapshot.commit;
+  repo.single_file_ = address.file;
+  for (HubFile& f : snapshot.files) {
+    repo.entries_.push_back({f.name, f.bytes});
+    repo.overlay_[f.name] = {std::move(f.content).value_or(""), f.bytes};
   }
-  return expand_home("~/.cache/huggingface/hub");
+  std::ranges::sort(repo.entries_, {}, &Entry::name);
+  const auto same = std::ranges::unique(repo.entries_, {}, &Entry::name);
+  repo.entries_.erase(same.begin(), same.end());
+  if (!address.file.empty() && repo.find(address.file) == nullptr) {
+    std::vector<std::string> names;
+    for (const Entry& e : repo.entries_) names.push_back(e.name);
+    const std::string_view near = nearest(address.file, names);
+    return fail(ErrorKind::not_found,
+                fmt::format("{}: no such file{}", shown(target),
+                            near.empty() ? "" : fmt::format(", did you mean {}?", shown(near))));
+  }
+  return repo;
 }
 
 Result<Repo> Repo::open(const std::string& target) {
-  if (target.starts_with("hf://") || target.starts_with("https://")) {
-    return fail(ErrorKind::usage,
-                fmt::format("{}: reading from the hub needs a download first: "
-                            "`hf download {}`, then give the folder or the id",
-                            shown(target), shown(target.substr(target.find("//") + 2))));
-  }
+  return open(target, HubOptions{});
+}
+
+Result<Repo> Repo::open(const std::string& target, const HubOptions& hub) {
+  CKPT_TRY(const std::optional<HubAddress> address, hub_address(target), "target");
+  if (address) return from_hub(target, *address, hub);
   Repo repo;
   repo.input_ = target;
   std::error_code error;
@@ -181,7 +208,12 @@ Result<Repo> Repo::open(const std::string& target) {
     if (!is_repo_id(target)) {
       return fail(ErrorKind::not_found, fmt::format("{}: no such folder or file", shown(target)));
     }
-    CKPT_TRY(folder, snapshot_folder(target), "hub cache");
+    auto cached = snapshot_folder(target);
+    if (!cached && hub.remote) {
+      CKPT_TRY(const auto remote, hub_address("hf://" + target), "target");
+      return from_hub(target, *remote, hub);
+    }
+    CKPT_TRY(folder, std::move(cached), "hub cache");
   }
   const Place place = place_of_folder(folder);
   if (repo.single_file_.empty()) repo.kind_ = place.kind;
@@ -206,7 +238,7 @@ void Repo::overlay(const std::string& name, std::string content) {
   } else {
     entries_.insert(it, {name, bytes});
   }
-  overlay_[name] = std::move(content);
+  overlay_[name] = {std::move(content), bytes};
 }
 
 const Entry* Repo::find(std::string_view name) const {
@@ -219,8 +251,9 @@ Result<File> Repo::open_file(std::string_view name) const {
     return fail(ErrorKind::io, fmt::format("{}: not a relative file name", shown(name)));
   }
   if (const auto it = overlay_.find(name); it != overlay_.end()) {
-    return memory_file(it->first, it->second);
+    return partial_file(it->first, it->second.content, it->second.bytes);
   }
+  if (root_ == nullptr) return fail(ErrorKind::not_found, shown(name) + ": no such file");
   auto file = open_file_at(*root_, prefix_ + std::string(name), /*beneath=*/true);
   if (!file) return tl::make_unexpected(std::move(file).error().in(shown(name)));
   return file;

@@ -12,6 +12,9 @@
 
 namespace ckpt::repo {
 
+struct HubAddress;
+struct HubOptions;
+
 enum class EntryKind : std::uint8_t { regular, link_outside, dangling_link, special };
 
 /// One file of the repo, relative to its root (`config.json`, `sub/a.txt`).
@@ -21,28 +24,36 @@ struct Entry {
   EntryKind kind = EntryKind::regular;
 };
 
-/// The files of one repo revision: a folder, a single file's folder, or a Hugging Face cache entry.
-/// Owns a descriptor of the root. Nothing outside it is opened because a file in it says so.
-/// const methods are thread-safe.
+/// The kind of a repo that was read from the hub: its weights are not here.
+inline constexpr std::string_view kHub = "hub";
+
+/// The files of one repo revision: a folder, a single file's folder, a Hugging Face cache entry, or
+/// what was read of a repo on the hub. Owns a descriptor of the root. Nothing outside it is opened
+/// because a file in it says so. const methods are thread-safe.
 class Repo {
  public:
   /// `target` as the user typed it: a folder, a `.safetensors` or `.index.json` file, or `org/name`
-  /// in the local hub cache. Errors: not_found, io, usage (a form that needs the network).
+  /// in the local hub cache. Errors: not_found, io, usage (it would need the network).
   [[nodiscard]] static Result<Repo> open(const std::string& target);
+  /// The same, and `hf://org/name` or a web address is asked of the hub. Errors: also read_hub()'s.
+  [[nodiscard]] static Result<Repo> open(const std::string& target, const HubOptions& hub);
 
   /// From now on `name` (a plain file name) reads as `content`, as if it had been written.
   void overlay(const std::string& name, std::string content);
 
   [[nodiscard]] const std::string& input() const { return input_; }
 
-  /// `folder`, `file` or `hf_cache`.
+  /// `folder`, `file`, `hf_cache` or `hub`.
   [[nodiscard]] const std::string& kind() const { return kind_; }
 
   [[nodiscard]] const std::string& repo_id() const { return repo_id_; }
 
   [[nodiscard]] const std::string& revision() const { return revision_; }
 
-  /// The folder that holds the files, as the system knows it.
+  /// True when the weights were left on the hub: reading them is an error.
+  [[nodiscard]] bool headers_only() const { return kind_ == kHub; }
+
+  /// The folder that holds the files, as the system knows it; empty for a repo on the hub.
   [[nodiscard]] const std::string& folder() const { return folder_; }
 
   /// For a single-file target the file's name, else empty.
@@ -63,6 +74,15 @@ class Repo {
       std::string_view name, std::uint64_t max_bytes) const;
 
  private:
+  /// A file of `bytes` bytes that begins with `content`.
+  struct Overlay {
+    std::string content;
+    std::uint64_t bytes = 0;
+  };
+
+  [[nodiscard]] static Result<Repo> from_hub(const std::string& target, const HubAddress& address,
+                                             const HubOptions& options);
+
   std::string input_;
   std::string kind_ = "folder";
   std::string repo_id_;
@@ -72,7 +92,7 @@ class Repo {
   std::string prefix_;  ///< path from the descriptor to the repo, empty or ending in `/`
   std::shared_ptr<const int> root_;
   std::vector<Entry> entries_;
-  std::map<std::string, std::string, std::less<>> overlay_;
+  std::map<std::string, Overlay, std::less<>> overlay_;
   bool walk_stopped_ = false;
 };
 
