@@ -175,6 +175,11 @@ std::string next_steps(const Results& r, const TextOptions& o) {
   std::string out;
   if (r.run.command == "check" && r.run.verdict == "pass") {
     std::string missing = "the distance to BF16";
+    if (r.target.kind == "hub") {
+      return fmt::format(
+          "\n  Not looked at yet: weight values and {}; both need `hf download {}`\n", missing,
+          r.target.repo_id);
+    }
     if (r.run.depth == "headers") missing = "weight values (add --deep) and " + missing;
     if (r.checkpoint.scheme == "unquantized") {
       return r.run.depth == "headers" ? "\n  Not looked at yet: weight values (add --deep)\n" : "";

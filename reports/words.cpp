@@ -141,7 +141,11 @@ std::vector<std::string> effect_lines(const Finding& f) {
 
 std::string set_aside_text(const Finding& f) {
   if (f.status == "new") return {};
-  if (f.waiver) return fmt::format("waived until {}: {}", f.waiver->until, f.waiver->reason);
+  if (f.waiver) {
+    const bool ends = f.waiver->until != "never";
+    return fmt::format("waived{}: {}", ends ? " until " + f.waiver->until : " for good",
+                       f.waiver->reason);
+  }
   return f.status == "known" ? "in the baseline" : f.status;
 }
 

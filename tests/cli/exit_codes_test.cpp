@@ -234,4 +234,55 @@ TEST_CASE("--gpu by option and by configuration, and a name that nobody sells") 
   CHECK(run_program("check " + dir.path() + " --gpu-memory 8G").code == 2);
 }
 
+TEST_CASE("a slip of the hand is refused before anything runs, and the likely word named") {
+  const TempDir dir;
+  lint(dir, "clean-autoround-causal");
+  dir.write("typo.toml", "[check]\nselect = [\"qnt004\"]\n");
+  const std::string repo = " " + dir.path();
+
+  struct Row {
+    std::string arguments;
+    std::string named;
+  };
+
+  const Row rows[] = {
+      {"check --select qnt004" + repo, "did you mean QNT004?"},
+      {"check --ignore QNT9" + repo, "unknown rule `QNT9`"},
+      {"check --extend-select '' --select QNT" + repo, "unknown rule ``"},
+      {"check --config " + dir.path() + "/typo.toml" + repo, "did you mean QNT004?"},
+      {"check --config ./nope.toml" + repo, "./nope.toml: no such file"},
+      {"check --depp" + repo, "did you mean --deep?"},
+      {"fix --select ZZZ" + repo, "unknown rule `ZZZ`"},
+      {"rules --select ZZZ", "unknown rule `ZZZ`"},
+      {"estimate --gpu-memory 80" + repo, "write a size such as 80Gi"},
+      {"check --gpu t4 --gpu-memory 16" + repo, "write a size such as 40Gi"},
+      {"kl a --reference b --report json=/absent/x.json", "there is no folder /absent"},
+      {"check -o /absent/x.txt" + repo, "there is no folder /absent"},
+      {"explain qnt004", "did you mean QNT004?"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.arguments);
+    const auto ran = run_program(row.arguments);
+    CHECK(ran.code == 2);
+    CAPTURE(ran.err);
+    CHECK(ran.err.find(row.named) != std::string::npos);
+    CHECK(ran.out.empty());
+  }
+  CHECK(run_program("explain override-matches-no-module").out.starts_with("QNT004"));
+}
+
+TEST_CASE("kl notes what looks like a mistake of the command line") {
+  const std::string models = std::string(CKPT_FIXTURES) + "/golden/models/A-causallm-";
+  const auto kl = [&](const std::string& candidate, const std::string& reference) {
+    return run_program("kl " + models + candidate + " --reference " + models + reference +
+                       " --tokens 16 --skip-local")
+        .out;
+  };
+  CHECK(kl("bf16", "bf16").find("compared with itself") != std::string::npos);
+  CHECK(kl("bf16", "w4a16-autoround").find("in the wrong order?") != std::string::npos);
+  const std::string meant = kl("w4a16-autoround", "bf16");
+  CHECK(meant.find("compared with itself") == std::string::npos);
+  CHECK(meant.find("in the wrong order?") == std::string::npos);
+}
+
 }  // namespace ckpt

@@ -129,6 +129,13 @@ TEST_CASE("concise: one line a finding, then the verdict") {
         "fail: 1 error, 0 warnings, 1 info\n");
 }
 
+TEST_CASE("concise: a finding in the weights names its tensor") {
+  Results r = sample();
+  r.findings[0].where = {results::Location{.file = "a.safetensors", .tensor = "up.scales"}};
+  CHECK(concise(r).find("a.safetensors: error CFG011 ") == 0);
+  CHECK(concise(r).find("float16 [up.scales] [*]\n") != std::string::npos);
+}
+
 TEST_CASE("a run that was kept says how to look at it") {
   Results r = sample();
   CHECK(text(r, {}).find("ckpt-check gui") == std::string::npos);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <new>
+#include <span>
 
 #include "reports/formats.h"
 #include "reports/screen.h"
@@ -99,8 +100,8 @@ class Program {
       const auto chosen = app_.get_subcommands();
       return print(chosen.empty() ? examples() + "\n" + app_.help() : chosen[0]->help());
     } catch (const CLI::ParseError& e) {
-      complain(e.what());
       const auto chosen = app_.get_subcommands();
+      complain(e.what() + near_option(argc, argv, chosen.empty() ? app_ : *chosen[0]));
       complain(fmt::format("`ckpt-check {}--help` shows what there is",
                            chosen.empty() ? "" : chosen[0]->get_name() + " "));
       return 2;
@@ -216,14 +217,18 @@ class Program {
                      "Loaders to predict: vllm, transformers, sglang")
         ->delimiter(',')
         ->check(CLI::IsMember({"vllm", "transformers", "sglang"}));
+    const CLI::Validator codes(no_such_code, "CODE");
     check_->add_option("--select", check_args_.select, "Only these codes or prefixes (QNT, QNT00)")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->check(codes);
     check_
         ->add_option("--extend-select", check_args_.extend_select,
                      "These codes or prefixes in addition")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->check(codes);
     check_->add_option("--ignore", check_args_.ignore, "Not these codes or prefixes")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->check(codes);
     check_->add_option("--severity", check_args_.severity,
                        "CODE=error, warning or info; repeatable");
     add_target_options(*check_, check_args_);
@@ -294,7 +299,9 @@ class Program {
     explain_->add_option("CODE", codes_, "Codes such as QNT004")->required();
     rules_ = app_.add_subcommand("rules", "The catalogue of rules");
     rules_->add_flag("--markdown", rule_markdown_, "All of it as one Markdown page");
-    rules_->add_option("--select", rule_select_, "Only these codes or prefixes")->delimiter(',');
+    rules_->add_option("--select", rule_select_, "Only these codes or prefixes")
+        ->delimiter(',')
+        ->check(CLI::Validator(no_such_code, "CODE"));
     schema_ = app_.add_subcommand("schema", "JSON Schema of the results, or of ckpt-check.toml");
     schema_->add_option("NAME", schema_name_, "results or config")
         ->check(CLI::IsMember({"results", "config"}));
@@ -316,6 +323,10 @@ class Program {
 
   int dispatch() {
     if (json_) global_.format = "json";
+    if (const std::string flaw = global_.outputs_flaw(); !flaw.empty()) {
+      complain(flaw);
+      return 2;
+    }
     if (completions_->parsed()) {
       return deliver_text(completions(option_table(app_), shell_), global_);
     }
@@ -353,6 +364,24 @@ class Program {
     const std::string names = fmt::format("Commands: {}.", fmt::join(commands(), ", "));
     return fmt::format("{}{}\n`ckpt-check COMMAND --help` tells more.\n", kExamples,
                        reports::wrap(names, 0, 0, kHelpWidth));
+  }
+
+  /// Of the options on the command line the first that `command` does not know, with the likely
+  /// one; "" when there is none.
+  [[nodiscard]] std::string near_option(int argc, char** argv, const CLI::App& command) const {
+    std::vector<std::string> known;
+    for (const CLI::App* app : {&command, static_cast<const CLI::App*>(&app_)}) {
+      for (const CLI::Option* option : app->get_options()) {
+        for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+      }
+    }
+    for (const std::string word : std::span(argv, static_cast<std::size_t>(argc))) {
+      const std::string name = word.substr(0, word.find('='));
+      if (!name.starts_with("--") || std::ranges::find(known, name) != known.end()) continue;
+      const std::string_view near = nearest(name, known);
+      return near.empty() ? "" : fmt::format("; did you mean {}?", near);
+    }
+    return {};
   }
 
   /// A bare first word that is no command: name the likely one.

@@ -54,7 +54,7 @@ Result<std::optional<loaders::Gpu>> gpu_of(const CheckArgs& args,
   }
   if (memory.empty()) return gpu;
   if (!gpu) return fail(ErrorKind::usage, "--gpu-memory needs --gpu, the device that has it");
-  if (!parse_size(memory, gpu->memory_bytes) || gpu->memory_bytes == 0) {
+  if (!parse_size(memory, gpu->memory_bytes) || gpu->memory_bytes < kSmallestMemory) {
     return fail(ErrorKind::usage,
                 fmt::format("--gpu-memory `{}`: write a size such as 40Gi", shown(memory, 40)));
   }
@@ -80,6 +80,12 @@ Result<pipeline::CheckOptions> options_of(const CheckArgs& args, policy::Setting
   CKPT_TRY(o.gpu, gpu_of(args, settings), "check");
   if (!settings.recipe.empty()) {
     CKPT_TRY(o.recipe, rules::read_recipe(settings.recipe), "configuration");
+  }
+  for (const auto* list : {&settings.select, &settings.extend_select, &settings.ignore}) {
+    for (const std::string& code : *list) {
+      const std::string wrong = no_such_code(code);
+      if (!wrong.empty()) return fail(ErrorKind::usage, shown(settings.file, 1000) + ": " + wrong);
+    }
   }
   o.ignore = settings.ignore;
   o.ignore.insert(o.ignore.end(), args.ignore.begin(), args.ignore.end());

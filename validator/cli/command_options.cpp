@@ -49,7 +49,8 @@ CLI::App* add_fix_command(CLI::App& app, FixArgs& args) {
   auto* diff = fix->add_flag("--diff", args.diff, "Show the changes, never write");
   fix->add_flag("--write", args.write, "Write without asking")->excludes(diff);
   fix->add_option("--select", args.select, "Repair only these codes or prefixes (QNT, QNT00)")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->check(CLI::Validator(no_such_code, "CODE"));
   fix->add_flag("--backup", args.backup, "Keep the old content as NAME.orig");
   fix->add_option("--base", args.base,
                   "Base model: missing tokenizer and processor files are copied from it, with "

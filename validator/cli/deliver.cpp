@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -84,6 +85,22 @@ ProgressMode GlobalOptions::progress_mode() const {
   if (progress == "plain") return ProgressMode::plain;
   if (progress == "json") return ProgressMode::json;
   return progress == "none" || quiet > 0 ? ProgressMode::none : ProgressMode::automatic;
+}
+
+std::string GlobalOptions::outputs_flaw() const {
+  std::vector<std::string> paths{output};
+  for (const std::string& report : reports) {
+    const std::size_t eq = report.find('=');
+    if (eq != std::string::npos) paths.push_back(report.substr(eq + 1));
+  }
+  for (const std::string& path : paths) {
+    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+    std::error_code error;
+    if (folder.empty() || std::filesystem::is_directory(folder, error)) continue;
+    return fmt::format("cannot write {}: there is no folder {}", shown(path, 1000),
+                       shown(folder.string(), 1000));
+  }
+  return {};
 }
 
 repo::HubOptions GlobalOptions::hub(std::stop_token stop) const {

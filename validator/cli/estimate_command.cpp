@@ -77,7 +77,7 @@ std::string json(const pipeline::Estimate& e, const pipeline::EstimateArgs& a,
 
 int run_estimate_command(const GlobalOptions& global, const EstimateOptions& o) {
   std::uint64_t memory = 0;
-  if (!o.gpu_memory.empty() && (!parse_size(o.gpu_memory, memory) || memory == 0)) {
+  if (!o.gpu_memory.empty() && (!parse_size(o.gpu_memory, memory) || memory < kSmallestMemory)) {
     complain(fmt::format("--gpu-memory `{}`: write a size such as 80Gi", shown(o.gpu_memory, 40)));
     return 2;
   }

@@ -27,6 +27,14 @@ nlohmann::ordered_json rule_json(const rules::Rule& r) {
           {"sources", r.sources}};
 }
 
+/// By its code, or by the name that findings print.
+const rules::Rule* rule_of(const std::string& text) {
+  const rules::Rule* rule = rules::find_rule(text);
+  const auto all = rules::all_rules();
+  const auto named = std::ranges::find(all, text, &rules::Rule::name);
+  return rule == nullptr && named != all.end() ? *named : rule;
+}
+
 int finish(const Result<void>& written) {
   if (written) return 0;
   complain(written.error().message);
@@ -35,21 +43,28 @@ int finish(const Result<void>& written) {
 
 }  // namespace
 
+std::string no_such_code(const std::string& text) {
+  std::vector<std::string> known;
+  for (const rules::Rule* r : rules::all_rules()) {
+    if (!text.empty() && r->code.starts_with(text)) return {};
+    known.emplace_back(r->code);
+  }
+  std::string upper = text;
+  for (char& c : upper) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  const std::string_view near = nearest(upper, known);
+  return fmt::format("unknown rule `{}`{} `ckpt-check rules` lists all", shown(text, 40),
+                     near.empty() ? ";" : fmt::format(", did you mean {}?", near));
+}
+
 int run_explain_command(const std::vector<std::string>& codes, bool json) {
   std::string out;
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const std::string& code : codes) {
-    const rules::Rule* rule = rules::find_rule(code);
+    const rules::Rule* rule = rule_of(code);
     if (rule == nullptr) {
-      std::vector<std::string> known;
-      for (const rules::Rule* r : rules::all_rules()) known.emplace_back(r->code);
-      std::string upper = code;
-      for (char& c : upper) {
-        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-      }
-      const std::string_view near = nearest(upper, known);
-      complain(fmt::format("unknown rule `{}`{} `ckpt-check rules` lists all", shown(code, 40),
-                           near.empty() ? ";" : fmt::format(", did you mean {}?", near)));
+      complain(no_such_code(code));
       return 2;
     }
     if (json) {

@@ -233,7 +233,21 @@ class KlRun {
     r_.target = pipeline::target_of(*candidate_);
     r_.checkpoint = pipeline::facts_of(*candidate_);
     if (!c_.reference) return {};
+    note_roles();
     return pipeline::check_comparable(*c_.reference, *candidate_);
+  }
+
+  /// What looks like a mistake of the command line, and may be meant.
+  void note_roles() {
+    const pipeline::OpenedRepo& reference = *c_.reference;
+    std::error_code error;
+    if (std::filesystem::equivalent(reference.repo.folder(), candidate_->repo.folder(), error) &&
+        reference.repo.single_file() == candidate_->repo.single_file()) {
+      r_.notes.emplace_back("this is compared with itself: every distance is that of equal models");
+    } else if (reference.config.quant && !candidate_->config.quant) {
+      r_.notes.emplace_back(
+          "the reference is quantized and this is not: are the two in the wrong order?");
+    }
   }
 
   Result<void> measure() {

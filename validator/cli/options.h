@@ -25,6 +25,9 @@ namespace ckpt::cli {
 
 class Interrupt;
 
+/// Bytes below which the memory of a GPU is a number whose unit was forgotten.
+inline constexpr std::uint64_t kSmallestMemory = 1U << 20;
+
 struct GlobalOptions {
   std::string format = "text";       ///< one of reports::formats()
   std::string output;                ///< file instead of standard output
@@ -42,9 +45,15 @@ struct GlobalOptions {
 
   [[nodiscard]] ColorMode color_mode() const;
   [[nodiscard]] ProgressMode progress_mode() const;
+  /// Why a report could not be written when a long run has ended; empty when nothing is in the way.
+  [[nodiscard]] std::string outputs_flaw() const;
   /// How repos on the hub are read; says on standard error what it asks for.
   [[nodiscard]] repo::HubOptions hub(std::stop_token stop = {}) const;
 };
+
+/// What is wrong with a code or the beginning of codes that a person wrote; empty when a rule has
+/// it.
+[[nodiscard]] std::string no_such_code(const std::string& text);
 
 struct CheckArgs {
   std::vector<std::string> targets;

@@ -116,7 +116,8 @@ Result<Rows> text_rows(const TokenSource& source, const OpenedRepo& reference, T
     CKPT_TRY(text, read_user_file(source.text), "text");
   }
   set.sha256 = results::sha256_hex(text);
-  CKPT_TRY(const tokenizer::Tokenizer tokenizer, read_tokenizer(reference), "tokenizer");
+  CKPT_TRY(const tokenizer::Tokenizer tokenizer, read_tokenizer(reference),
+           shown(reference.repo.input(), 1000));
   CKPT_TRY(const std::vector<std::uint32_t> ids, tokenizer.encode(text), "text");
   set.shorter_than_asked = source.tokens > ids.size();
   return cut(ids, source.tokens, source.context);

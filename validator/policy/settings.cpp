@@ -293,7 +293,7 @@ std::string find_settings(const std::string& folder) {
 }
 
 Result<Settings> read_settings(const std::string& path, Day now) {
-  CKPT_TRY(const File file, open_file(path), "configuration");
+  CKPT_TRY(const File file, open_file(path), "configuration: " + shown(path, 1000));
   CKPT_TRY(const std::string content, read_text(file, kMostBytes), "configuration");
   try {
     const toml::table root = toml::parse(content);

@@ -99,7 +99,8 @@ class Encoder {
       const auto id = tables_.byte_ids[byte];
       if (!id) {
         return fail(ErrorKind::format, fmt::format("the vocabulary has no token for byte 0x{:02x}, "
-                                                   "which the text contains",
+                                                   "which the text contains; --token-ids takes "
+                                                   "ids made otherwise",
                                                    byte));
       }
       symbols_.push_back(*id);
