@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "validator/base/text.h"
 
@@ -150,7 +151,8 @@ Result<HttpAnswer> http_get(const HttpRequest& request, std::stop_token stop) {
   curl_slist* list = nullptr;
   for (const std::string& h : request.headers) list = c->slist_append(list, h.c_str());
   const std::unique_ptr<curl_slist, decltype(c->slist_free_all)> headers(list, c->slist_free_all);
-  Receiver receiver{.answer = {}, .max_bytes = request.max_bytes, .too_long = false, .stop = stop};
+  Receiver receiver{
+      .answer = {}, .max_bytes = request.max_bytes, .too_long = false, .stop = std::move(stop)};
   const auto set = [&](CURLoption option, auto value) {
     c->easy_setopt(handle.get(), option, value);
   };

@@ -402,6 +402,7 @@ class Hub {
     };
     {
       std::vector<std::jthread> threads;
+      threads.reserve(kAtOnce);
       for (int i = 0; i < kAtOnce; ++i) threads.emplace_back(work);
     }
     if (failed) return tl::make_unexpected(*std::move(failed));

@@ -171,8 +171,9 @@ Result<Repo> Repo::from_hub(const std::string& target, const HubAddress& address
     repo.overlay_[f.name] = {std::move(f.content).value_or(""), f.bytes};
   }
   std::ranges::sort(repo.entries_, {}, &Entry::name);
-  const auto same = std::ranges::unique(repo.entries_, {}, &Entry::name);
-  repo.entries_.erase(same.begin(), same.end());
+  const auto same = [](const Entry& a, const Entry& b) { return a.name == b.name; };
+  auto& entries = repo.entries_;
+  entries.erase(std::unique(entries.begin(), entries.end(), same), entries.end());
   if (!address.file.empty() && repo.find(address.file) == nullptr) {
     std::vector<std::string> names;
     for (const Entry& e : repo.entries_) names.push_back(e.name);
