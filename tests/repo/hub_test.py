@@ -62,6 +62,7 @@ class World:
         self.seen = []
         self.moods = []  # what the hub does to the next requests instead
         self.storage_mood = None
+        self.sent = 0  # bytes of files
         self.page = 1000
         self.extra = []  # further entries of the list
         self.hub = self.serve("hub", self.answer_hub)
@@ -113,13 +114,20 @@ class World:
         h.reply(200, json.dumps(entries[first:first + self.page]).encode(), **more)
 
     def answer_storage(self, h):
-        body = (self.folder / h.path.removeprefix("/blob/")).read_bytes()
+        file = self.folder / h.path.removeprefix("/blob/")
+        size = file.stat().st_size
         asked = re.fullmatch(r"bytes=(\d+)-(\d+)", h.headers.get("Range", ""))
+        first, last = (int(asked[1]), min(int(asked[2]), size - 1)) if asked else (0, size - 1)
         if self.storage_mood:
-            self.storage_mood(h, body, asked)
-        elif asked:
-            first, last = int(asked[1]), min(int(asked[2]), len(body) - 1)
-            h.reply(206, body[first:last + 1], Content_Range=f"bytes {first}-{last}/{len(body)}")
+            self.storage_mood(h, file.read_bytes(), asked)
+            return
+        with file.open("rb") as opened:
+            opened.seek(first)
+            body = opened.read(last - first + 1)
+        with self.lock:
+            self.sent += len(body)
+        if asked:
+            h.reply(206, body, Content_Range=f"bytes {first}-{last}/{size}")
         else:
             h.reply(200, body)
 
