@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "validator/base/percent.h"
 #include "validator/base/text.h"
 
 namespace ckpt::reports {
@@ -191,13 +192,7 @@ std::string csv(std::string_view text) {
 }
 
 std::string uri(std::string_view path) {
-  std::string out;
-  for (const char c : path) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("-._~/").find(c) != std::string_view::npos;
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
+  return percent_encoded(path, "/");
 }
 
 std::string base64(std::string_view bytes) {

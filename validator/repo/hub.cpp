@@ -15,6 +15,7 @@
 #include "validator/base/file.h"
 #include "validator/base/json.h"
 #include "validator/base/limits.h"
+#include "validator/base/percent.h"
 #include "validator/base/text.h"
 #include "validator/repo/http.h"
 #include "validator/repo/hub_cache.h"
@@ -32,23 +33,9 @@ constexpr int kAtOnce = 8;
 constexpr std::uint64_t kMostWait = 60;          // seconds
 constexpr std::uint64_t kMostRead = 1ULL << 30;  // of one repo
 
-bool is_commit(std::string_view s) {
-  return s.size() == 40 && s.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-/// Percent-encodes all but unreserved characters, and `/` when it is kept.
-std::string encoded(std::string_view text, bool keep_slash) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '.' || c == '_' || c == '~' || (c == '/' && keep_slash);
-    if (plain) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
+/// As part of an address, and as the name of a file.
+std::string encoded(std::string_view text) {
+  return percent_encoded(text, "");
 }
 
 bool is_word(std::string_view s) {
@@ -131,7 +118,7 @@ class Hub {
       CKPT_TRY(out.commit, commit(), host_);
     }
     cache_ = header_cache();
-    if (!cache_.empty()) cache_ += "/" + encoded(address_.id, false) + "/" + out.commit;
+    if (!cache_.empty()) cache_ += "/" + encoded(address_.id) + "/" + out.commit;
     CKPT_TRY(out.files, list(out.commit), host_);
     CKPT_TRY_VOID(read_all(out), host_);
     return out;
@@ -229,7 +216,7 @@ class Hub {
 
   Result<std::string> commit() const {
     CKPT_TRY(const HttpAnswer a,
-             get({.url = api("revision/" + encoded(address_.revision, false)),
+             get({.url = api("revision/" + encoded(address_.revision)),
                   .headers = {},
                   .range = {},
                   .max_bytes = kPageBytes},
@@ -244,7 +231,7 @@ class Hub {
 
   [[nodiscard]] std::optional<std::string> cached(const std::string& name) const {
     const auto file = cache_.empty() ? Result<File>(fail(ErrorKind::not_found, ""))
-                                     : open_file(cache_ + "/" + encoded(name, false));
+                                     : open_file(cache_ + "/" + encoded(name));
     if (!file) return std::nullopt;
     auto text = read_text(*file, limits::kLargeJsonBytes);
     return text ? std::optional(*std::move(text)) : std::nullopt;
@@ -252,7 +239,7 @@ class Hub {
 
   /// A cache that cannot be written is none; the run goes on.
   void keep(const std::string& name, std::string_view content) const {
-    const std::string file = encoded(name, false);
+    const std::string file = encoded(name);
     if (cache_.empty() || file.size() > 200) return;
     std::error_code error;
     fs::create_directories(cache_, error);
@@ -426,7 +413,8 @@ class Hub {
   }
 
   [[nodiscard]] std::string file_url(const HubSnapshot& s, const HubFile& f) const {
-    return fmt::format("{}/{}/resolve/{}/{}", endpoint_, s.id, s.commit, encoded(f.name, true));
+    return fmt::format("{}/{}/resolve/{}/{}", endpoint_, s.id, s.commit,
+                       percent_encoded(f.name, "/"));
   }
 
   /// Bytes [first, last] of a file, exactly.

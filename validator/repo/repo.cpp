@@ -33,10 +33,6 @@ struct Place {
   std::string revision;
 };
 
-bool is_commit(std::string_view s) {
-  return s.size() == 40 && s.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 /// Recognises `.../models--org--name/snapshots/<commit>`: there files are links into the cache.
 Place place_of_folder(const std::string& folder) {
   std::error_code error;
